@@ -1,0 +1,1 @@
+"""Alerts: what people have to know, and how badly."""

@@ -1,0 +1,98 @@
+"""The error hierarchy, split by one question: may the same call be tried again?
+
+State machines and queues match on the class *name*, so a name is part of the contract:
+a rename here is a rename in ``statemachines/``.
+"""
+
+
+class TradewindError(Exception):
+    """Anything Tradewind raises on purpose. The message names what, where and what to do."""
+
+
+class RetryableError(TradewindError):
+    """The same call may succeed later; trying again cannot do harm."""
+
+
+class PermanentError(TradewindError):
+    """Trying the same call again gives the same answer; somebody has to change something."""
+
+
+# -- retryable ------------------------------------------------------------------------------
+
+
+class ProviderUnavailableError(RetryableError):
+    """A market-data provider did not answer, or answered with a server error or broken body."""
+
+
+class ThrottledError(RetryableError):
+    """A service refused for rate. ``retry_after`` is in seconds, None when it did not say."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BarNotYetThereError(RetryableError):
+    """The minute's bar was not published by the provider within the time allowed."""
+
+
+class BrokerUnavailableError(RetryableError):
+    """The broker could not be reached for a call that changes nothing (a read)."""
+
+
+class NotifierUnavailableError(RetryableError):
+    """A notification channel did not take the message now."""
+
+
+class DatabaseUnavailableError(RetryableError):
+    """PostgreSQL could not be reached or dropped the connection."""
+
+
+# -- permanent ------------------------------------------------------------------------------
+
+
+class InvalidInputError(PermanentError):
+    """An event, file, parameter or setting is wrong."""
+
+
+class BrokerRejectedError(PermanentError):
+    """The broker understood the request and refused it. ``code`` is the broker's own."""
+
+    def __init__(self, message: str, code: int | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class ProviderRefusedError(PermanentError):
+    """A market-data provider refused the request: key, plan, symbol or feed."""
+
+
+class NotifierRefusedError(PermanentError):
+    """A notification channel refused the message or its address for good."""
+
+
+class OutsideCalendarError(PermanentError):
+    """A date lies beyond the built session table: rebuild it with ``make sessions``."""
+
+
+class PayloadMismatchError(PermanentError):
+    """An object passed by reference is missing or does not have the hash it was sent with."""
+
+
+class SchemaMismatchError(PermanentError):
+    """The database's schema is not the one this code was built for."""
+
+
+class CycleFailedBeforeError(PermanentError):
+    """This minute's cycle has already run and failed; reconciliation takes it from here."""
+
+
+# -- neither: the outcome is not known -------------------------------------------------------
+
+
+class OutcomeUnknownError(TradewindError):
+    """A request that may have changed something got no clear answer.
+
+    It must be looked up by its id before anything is sent again: never a plain retry.
+    """

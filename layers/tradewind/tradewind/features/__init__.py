@@ -1,0 +1,1 @@
+"""Indicators and model features: one pure module for training, backtest and live trading."""

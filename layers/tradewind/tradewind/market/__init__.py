@@ -1,0 +1,1 @@
+"""Bars, sessions and gaps: what the market did, and when it was open."""

@@ -1,0 +1,1 @@
+"""Intents and orders: what was decided, what the broker did with it."""

@@ -1,0 +1,226 @@
+"""The nouns of the order path. Quantities and prices are Decimal, times aware UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+
+
+class TimeInForce(StrEnum):
+    DAY = "day"
+    GTC = "gtc"
+
+
+class OrderClass(StrEnum):
+    SIMPLE = "simple"
+    OTO = "oto"
+
+
+class IntentKind(StrEnum):
+    """What an intent does at the broker.
+
+    ENTRY         buy, with a protective stop resting behind it (OTO)
+    EXIT          cancel the protective stop, then sell what is left
+    PROTECT       place a protective stop for shares that have none
+    REPRICE       move the protective stop up
+    CANCEL_ENTRY  cancel an entry that did not fill in time, protect what it did fill
+    """
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    PROTECT = "protect"
+    REPRICE = "reprice"
+    CANCEL_ENTRY = "cancel_entry"
+
+
+class IntentStatus(StrEnum):
+    """Where an intent stands. PENDING and UNKNOWN are the two without an outcome."""
+
+    PENDING = "pending"  # committed; nothing is known to have been sent
+    UNKNOWN = "unknown"  # sent or perhaps sent; the broker has to be asked
+    SUBMITTED = "submitted"  # the broker has the order (or carried out the change)
+    REJECTED = "rejected"  # the broker refused
+    BLOCKED = "blocked"  # the trading switch, a hard limit or a budget refused
+    EXPIRED_UNSENT = "expired_unsent"  # too late to be worth sending
+    NOT_NEEDED = "not_needed"  # nothing was left to do, e.g. the stop had sold the shares
+
+    @property
+    def is_outcome(self) -> bool:
+        return self not in (IntentStatus.PENDING, IntentStatus.UNKNOWN)
+
+
+class OrderStatus(StrEnum):
+    """The broker's own words for an order's state (Alpaca, 2026-08)."""
+
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    DONE_FOR_DAY = "done_for_day"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_REPLACE = "pending_replace"
+    ACCEPTED = "accepted"
+    PENDING_NEW = "pending_new"
+    ACCEPTED_FOR_BIDDING = "accepted_for_bidding"
+    STOPPED = "stopped"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+    CALCULATED = "calculated"
+    HELD = "held"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset(
+    {
+        OrderStatus.FILLED,
+        OrderStatus.CANCELED,
+        OrderStatus.EXPIRED,
+        OrderStatus.REPLACED,
+        OrderStatus.REJECTED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIntent:
+    """One thing to be done at the broker, committed to PostgreSQL before it is tried.
+
+    ``intent_id`` is the ``client_order_id`` of the order it sends. ``target_order_id`` names the
+    broker's order that EXIT and CANCEL_ENTRY cancel or REPRICE replaces; ``stop_price`` is the
+    protective stop (of the leg for ENTRY, put back on failure for EXIT). ``expires_at`` is set on
+    entries only: exits and protection do not expire. ``decision_price`` is the close decided on.
+    """
+
+    intent_id: str
+    account: str
+    strategy: str
+    mode: str
+    session: date
+    bar_time: datetime
+    symbol: str
+    kind: IntentKind
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    order_class: OrderClass
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    decision_price: Decimal
+    revision: int
+    target_order_id: str | None
+    expires_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntentOutcome:
+    """What became of an intent, as far as the submitter knows. ``at``: when it was learnt."""
+
+    intent_id: str
+    status: IntentStatus
+    broker_order_id: str | None
+    reason_code: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What is sent to the broker. ``stop_loss`` is the resting stop of an OTO entry."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    order_class: OrderClass = OrderClass.SIMPLE
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    stop_loss: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """An order as the broker tells it; legs are orders of their own with a parent."""
+
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    order_type: str
+    order_class: str
+    status: OrderStatus
+    quantity: Decimal
+    filled_quantity: Decimal
+    filled_avg_price: Decimal | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    time_in_force: str
+    parent_order_id: str | None
+    replaces: str | None
+    submitted_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFill:
+    """One execution. ``execution_id`` is the broker's and never repeats for another one."""
+
+    execution_id: str
+    order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPosition:
+    symbol: str
+    quantity: Decimal
+    avg_entry_price: Decimal
+    current_price: Decimal
+    unrealised_pnl: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAccount:
+    account_number: str
+    status: str
+    equity: Decimal
+    last_equity: Decimal
+    cash: Decimal
+    buying_power: Decimal
+    trading_blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerState:
+    """One snapshot of the broker's truth, read at ``as_of``."""
+
+    as_of: datetime
+    account: BrokerAccount
+    orders: tuple[BrokerOrder, ...]
+    positions: tuple[BrokerPosition, ...]
+    fills: tuple[BrokerFill, ...]

@@ -1,0 +1,139 @@
+"""What the order path needs from the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from tradewind.orders.model import (
+    BrokerAccount,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    IntentOutcome,
+    OrderIntent,
+    OrderRequest,
+)
+
+
+class Broker(Protocol):
+    """A brokerage account.
+
+    Calls that change something raise BrokerRejectedError (refused), ThrottledError (refused for
+    rate, provably not carried out) or OutcomeUnknownError (anything else: look it up). Reads raise
+    BrokerUnavailableError or ThrottledError, both retryable.
+    """
+
+    def submit(self, request: OrderRequest) -> BrokerOrder: ...
+
+    def replace_stop(
+        self, order_id: str, client_order_id: str, stop_price: Decimal
+    ) -> BrokerOrder: ...
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for cancellation; it is done only when the order's status says so."""
+        ...
+
+    def order(self, order_id: str) -> BrokerOrder | None: ...
+
+    def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+        """The order with our id, its status and fills; None when the broker does not know it."""
+        ...
+
+    def orders(self, since: datetime) -> list[BrokerOrder]:
+        """All open orders, and all others submitted since; legs flattened with their parent."""
+        ...
+
+    def fills(self, since: datetime) -> list[BrokerFill]: ...
+
+    def positions(self) -> list[BrokerPosition]: ...
+
+    def account(self) -> BrokerAccount: ...
+
+
+class TradingControl(Protocol):
+    """The shared short-lived state outside the database: switch, claims, budgets, limits."""
+
+    def switch(self, account: str) -> str:
+        """``ACTIVE``, ``REDUCING`` or ``HALTED``; raises RetryableError when unreadable."""
+        ...
+
+    def claim(self, intent_id: str, at: datetime) -> bool:
+        """True for the first caller with this intent, False for every later one."""
+        ...
+
+    def take_request(self, account: str, at: datetime, limit: int, reserve: int) -> bool:
+        """Take one broker request from the 15-minute budget; False when it is used up.
+
+        ``reserve`` of the ``limit`` is left untouched by this call (for exits and protection).
+        """
+        ...
+
+    def count_entry(
+        self,
+        account: str,
+        session: str,
+        intent_id: str,
+        notional: Decimal,
+        max_orders: int,
+        max_notional: Decimal,
+    ) -> bool:
+        """Count one entry against the day's hard limits; False when it would exceed them.
+
+        Counting the same intent twice counts once.
+        """
+        ...
+
+
+class IntentStore(Protocol):
+    """The ``order_intents`` table."""
+
+    def add(self, intents: Sequence[OrderIntent]) -> int:
+        """Insert as pending; intents whose id is already there are left alone. New rows."""
+        ...
+
+    def without_outcome(self, account: str) -> list[OrderIntent]:
+        """Intents still pending or unknown, oldest first."""
+        ...
+
+    def find(self, intent_ids: Sequence[str]) -> list[OrderIntent]: ...
+
+    def record(self, outcomes: Sequence[IntentOutcome]) -> None:
+        """Set outcomes; one already recorded is never replaced by pending or unknown."""
+        ...
+
+    def last_revision(self, account: str, symbol: str) -> int:
+        """The highest revision used by protective intents of the symbol; 0 when none."""
+        ...
+
+
+class OrderStore(Protocol):
+    """The ``orders`` table: the broker's orders, ours and foreign ones."""
+
+    def upsert(self, account: str, orders: Sequence[BrokerOrder], as_of: datetime) -> int:
+        """Insert or update; a snapshot older than the row changes nothing, a final state is never
+        left, a filled quantity never falls. Rows changed. Rows of ours carry their intent_id
+        (own id, parent's or replaced order's), foreign ones NULL."""
+        ...
+
+    def open(self, account: str) -> list[BrokerOrder]:
+        """Orders in no final state, ours and foreign, oldest first."""
+        ...
+
+    def intent_of(self, account: str) -> dict[str, str]:
+        """order_id -> intent_id for open orders and orders of the last two days that are ours."""
+        ...
+
+
+class FillStore(Protocol):
+    """The ``fills`` table."""
+
+    def add(self, account: str, fills: Sequence[BrokerFill]) -> list[BrokerFill]:
+        """Insert executions not seen before; the answer is the new ones, oldest first."""
+        ...
+
+    def of_account(self, account: str) -> list[BrokerFill]:
+        """Every fill of the account's symbols since each was last flat, by time then id."""
+        ...

@@ -1,0 +1,1 @@
+"""Positions and profit: what is held, what it cost, what was earned."""

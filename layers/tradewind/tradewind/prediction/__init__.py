@@ -1,0 +1,1 @@
+"""Predictions: what the model says the next minutes will do."""

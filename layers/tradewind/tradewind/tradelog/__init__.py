@@ -1,0 +1,1 @@
+"""The trade log: every trade event once, apart from the trading path."""

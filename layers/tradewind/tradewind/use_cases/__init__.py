@@ -1,0 +1,1 @@
+"""One function per thing the system does, taking adapters as arguments."""
