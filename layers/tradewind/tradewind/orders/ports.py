@@ -46,6 +46,10 @@ class Broker(Protocol):
         """All open orders, and all others submitted since; legs flattened with their parent."""
         ...
 
+    def open_orders(self, symbol: str) -> list[BrokerOrder]:
+        """The symbol's orders that are in no final state, legs included."""
+        ...
+
     def fills(self, since: datetime) -> list[BrokerFill]: ...
 
     def positions(self) -> list[BrokerPosition]: ...
@@ -104,8 +108,8 @@ class IntentStore(Protocol):
         """Set outcomes; one already recorded is never replaced by pending or unknown."""
         ...
 
-    def last_revision(self, account: str, symbol: str) -> int:
-        """The highest revision used by protective intents of the symbol; 0 when none."""
+    def last_revisions(self, account: str, symbols: Sequence[str]) -> dict[str, int]:
+        """The highest revision used by a symbol's intents; symbols without any are absent."""
         ...
 
 
@@ -134,6 +138,3 @@ class FillStore(Protocol):
         """Insert executions not seen before; the answer is the new ones, oldest first."""
         ...
 
-    def of_account(self, account: str) -> list[BrokerFill]:
-        """Every fill of the account's symbols since each was last flat, by time then id."""
-        ...

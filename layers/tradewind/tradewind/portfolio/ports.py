@@ -21,6 +21,10 @@ class HoldingStore(Protocol):
         """Upsert by (account, symbol)."""
         ...
 
+    def broker_positions(self, account: str) -> list[BrokerPosition]:
+        """The broker's positions as last confirmed, ours and foreign, quantity not zero."""
+        ...
+
     def confirm(
         self, account: str, positions: Sequence[BrokerPosition], as_of: datetime
     ) -> list[str]:

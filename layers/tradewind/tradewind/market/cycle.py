@@ -1,0 +1,74 @@
+"""One run of the trading cycle: an account and the minute it decides on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from tradewind.errors import InvalidInputError
+from tradewind.market.bar import MINUTE, from_iso, to_iso
+from tradewind.market.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """``bar_time`` is the start of the decided bar; the run happens in the minute after it.
+
+    ``execution`` names the run: made of account and minute, so that a second delivery of the same
+    minute is the same run.
+    """
+
+    account: str
+    mode: str
+    execution: str
+    bar_time: datetime
+    session: Session
+
+    @property
+    def run_at(self) -> datetime:
+        return self.bar_time + MINUTE
+
+    def as_payload(self) -> dict[str, Any]:
+        return {
+            "account": self.account,
+            "mode": self.mode,
+            "execution": self.execution,
+            "scheduled_time": to_iso(self.run_at),
+            "bar_time": to_iso(self.bar_time),
+            "session": {
+                "date": self.session.date.isoformat(),
+                "open": to_iso(self.session.open),
+                "close": to_iso(self.session.close),
+            },
+        }
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Cycle:
+        """Raises InvalidInputError when a part is missing, or the bar is not of the session."""
+        try:
+            session = Session(
+                date.fromisoformat(payload["session"]["date"]),
+                from_iso(payload["session"]["open"]),
+                from_iso(payload["session"]["close"]),
+            )
+            cycle = cls(
+                str(payload["account"]),
+                str(payload["mode"]),
+                str(payload["execution"]),
+                from_iso(payload["bar_time"]),
+                session,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInputError(f"not a trading cycle: {error!r}") from error
+        if not session.contains(cycle.bar_time):
+            raise InvalidInputError(
+                f"bar {to_iso(cycle.bar_time)} is not of the session of {session.date}"
+            )
+        return cycle
+
+
+def execution_name(account: str, bar_time: datetime) -> str:
+    """``paper-20201112T1430Z``: the name of the one run that may decide on this minute."""
+    return f"{account}-{bar_time:%Y%m%dT%H%MZ}"

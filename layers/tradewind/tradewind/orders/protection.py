@@ -1,0 +1,90 @@
+"""What a position's protection should be, compared with what rests at the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tradewind.orders.model import BrokerOrder, OrderStatus, Side
+from tradewind.orders.prices import trailing_stop
+
+# A stop in one of these states will neither work nor may it be touched now: look again next run.
+_IN_TRANSIT = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE})
+
+
+class Need(StrEnum):
+    NOTHING = "nothing"
+    PLACE = "place"  # shares without a stop
+    RAISE = "raise"  # the stop is lower than it should be
+    SELL = "sell"  # the price is already at or below where the stop belongs
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionNeed:
+    """``quantity`` shares need ``stop_price``; ``order`` is the resting stop to be raised."""
+
+    need: Need
+    quantity: Decimal
+    stop_price: Decimal
+    order: BrokerOrder | None
+    reason: str
+
+
+def resting_stops(orders: Sequence[BrokerOrder], symbol: str) -> list[BrokerOrder]:
+    """Open protective stops of a symbol, oldest first."""
+    return sorted(
+        (
+            order
+            for order in orders
+            if order.symbol == symbol
+            and order.side is Side.SELL
+            and order.order_type == "stop"
+            and not order.status.is_final
+        ),
+        key=lambda order: (order.submitted_at, order.order_id),
+    )
+
+
+def protection_need(
+    *,
+    symbol: str,
+    quantity: Decimal,
+    avg_entry_price: Decimal,
+    highest_high: Decimal | None,
+    last_close: Decimal,
+    open_orders: Sequence[BrokerOrder],
+) -> ProtectionNeed:
+    """One position's most urgent need. ``highest_high`` is over the bars since entry, None when
+    there is none yet; ``open_orders`` are the account's."""
+    target = trailing_stop(avg_entry_price, highest_high)
+    stops = resting_stops(open_orders, symbol)
+    covered = sum((order.quantity - order.filled_quantity for order in stops), Decimal(0))
+    if last_close <= target:
+        return ProtectionNeed(
+            Need.SELL,
+            quantity,
+            target,
+            stops[0] if stops else None,
+            f"the close {last_close} is at or below the trailing stop {target}",
+        )
+    if covered < quantity:
+        return ProtectionNeed(
+            Need.PLACE,
+            quantity - covered,
+            target,
+            None,
+            f"{quantity - covered} of {quantity} shares have no resting stop",
+        )
+    for order in stops:
+        lower = order.stop_price is None or order.stop_price < target
+        if lower and order.status not in _IN_TRANSIT:
+            return ProtectionNeed(
+                Need.RAISE,
+                order.quantity - order.filled_quantity,
+                target,
+                order,
+                f"the stop rests at {order.stop_price} and belongs at {target}",
+            )
+    return ProtectionNeed(Need.NOTHING, Decimal(0), target, None, "protected")

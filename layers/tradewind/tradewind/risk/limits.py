@@ -1,0 +1,24 @@
+"""The numbers risk works with, in one place. Fractions of equity unless said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """Defaults are the owner's; ``docs/decisions.md`` says why."""
+
+    risk_per_trade: Decimal = Decimal("0.02")
+    daily_atr_multiple: Decimal = Decimal(2)
+    max_symbol_exposure: Decimal = Decimal("0.25")
+    max_exposure: Decimal = Decimal(1)
+    min_notional: Decimal = Decimal(100)  # USD
+    max_daily_drawdown: Decimal = Decimal("0.10")
+    no_entry_after_open: timedelta = timedelta(minutes=5)
+    no_entry_before_close: timedelta = timedelta(minutes=15)
+    flat_before_close: timedelta = timedelta(minutes=5)
+    entry_lifetime: timedelta = timedelta(seconds=45)  # after the start of the run's minute
+    daily_atr_sessions: int = 14
