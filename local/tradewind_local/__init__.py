@@ -1,0 +1,1 @@
+"""Tradewind on one machine: the stack, a database and a simulated exchange."""
