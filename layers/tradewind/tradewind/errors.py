@@ -44,6 +44,10 @@ class NotifierUnavailableError(RetryableError):
     """A notification channel did not take the message now."""
 
 
+class ControlUnavailableError(RetryableError):
+    """The shared short-lived state (switch, claims, budgets) could not be read or written."""
+
+
 class DatabaseUnavailableError(RetryableError):
     """PostgreSQL could not be reached or dropped the connection."""
 

@@ -137,4 +137,3 @@ class FillStore(Protocol):
     def add(self, account: str, fills: Sequence[BrokerFill]) -> list[BrokerFill]:
         """Insert executions not seen before; the answer is the new ones, oldest first."""
         ...
-

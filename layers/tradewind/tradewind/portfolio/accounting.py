@@ -47,9 +47,7 @@ def apply_fill(holding: Holding, fill: BrokerFill) -> tuple[Holding, Decimal | N
             f"fill {fill.execution_id} sells {fill.quantity} {fill.symbol}, "
             f"but only {holding.quantity} are held"
         )
-    cost_sold = (
-        holding.cost if left == 0 else holding.cost * fill.quantity / holding.quantity
-    )
+    cost_sold = holding.cost if left == 0 else holding.cost * fill.quantity / holding.quantity
     realised = fill.quantity * fill.price - cost_sold
     return (
         Holding(

@@ -14,7 +14,7 @@ class HoldingStore(Protocol):
     """The ``positions`` table: our own books, kept from fills, beside the broker's quantity."""
 
     def all(self, account: str) -> list[Holding]:
-        """Holdings with a quantity other than zero, by symbol."""
+        """Every holding the account ever had, flat ones included, by symbol."""
         ...
 
     def save(self, account: str, holdings: Sequence[Holding], at: datetime) -> None:

@@ -286,9 +286,7 @@ def _assess_entry(
         reason=f"{wish.reason_code}: {wish.reason}; size limited by {size.limited_by}",
         expires_at=cycle.run_at + limits.entry_lifetime,
     )
-    decision = _decision(
-        cycle, wish, Action.ENTER, wish.reason_code, wish.reason, size.quantity
-    )
+    decision = _decision(cycle, wish, Action.ENTER, wish.reason_code, wish.reason, size.quantity)
     return decision, intent
 
 
@@ -367,5 +365,3 @@ def _intent(
         expires_at=expires_at,
         reason=reason,
     )
-
-

@@ -101,9 +101,7 @@ def daily_drawdown(request: EntryRequest) -> Refusal | None:
 def no_open_order(request: EntryRequest) -> Refusal | None:
     for order in request.open_orders:
         if order.symbol == request.symbol:
-            return Refusal(
-                "open_order", f"order {order.client_order_id} is still {order.status}"
-            )
+            return Refusal("open_order", f"order {order.client_order_id} is still {order.status}")
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from itertools import pairwise
 
 from tradewind.market.ports import DailyBar
 from tradewind.risk.limits import RiskLimits
@@ -28,7 +29,7 @@ def daily_atr(sessions: Sequence[DailyBar], count: int) -> Decimal | None:
     recent = sessions[-(count + 1) :]
     ranges = [
         max(day.high, before.close) - min(day.low, before.close)
-        for before, day in zip(recent, recent[1:], strict=False)
+        for before, day in pairwise(recent)
     ]
     return sum(ranges, Decimal(0)) / count
 

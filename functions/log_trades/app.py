@@ -1,0 +1,31 @@
+"""Consumes the trade-event queue into the trade log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from tradewind import bootstrap
+from tradewind.tradelog.model import TradeEvent
+from tradewind.use_cases.log_events import log_trade
+
+logger = Logger(service="log_trades")
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+def one(record: SQSRecord) -> None:
+    log_trade(TradeEvent.from_payload(json.loads(record.body)), database=bootstrap.database())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """A record that fails goes back to the queue alone, and to the dead letters in the end."""
+    return dict(process_partial_response(event, one, processor, context))

@@ -1,0 +1,109 @@
+"""Which happenings become alerts, and how severe they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from tradewind.alerts.model import CRITICAL, ERROR, INFO, NOTICE, WARNING, Alert
+from tradewind.market.bar import Bar, to_iso
+from tradewind.orders.model import IntentOutcome, IntentStatus, OrderIntent
+from tradewind.portfolio.model import Holding, Trade
+
+# Loss of a sale, as a fraction of what the shares cost -> severity. The owner's stop is 1.5 %.
+LOSS_SEVERITIES = (
+    (Decimal("0.05"), CRITICAL),
+    (Decimal("0.03"), ERROR),
+    (Decimal("0.015"), WARNING),
+    (Decimal("0.005"), NOTICE),
+)
+
+
+def loss_severity(realised: Decimal, cost: Decimal) -> int:
+    """1 for a profit or a small loss, up to 5; both amounts in USD."""
+    if realised >= 0 or cost <= 0:
+        return INFO
+    loss = -realised / cost
+    for fraction, severity in LOSS_SEVERITIES:
+        if loss >= fraction:
+            return severity
+    return INFO
+
+
+def alert_of_sale(trade: Trade, before: Holding, *, by_stop: bool) -> Alert:
+    """A fill: information for a purchase, by its loss for a sale. ``before`` is what was held."""
+    if trade.realised_pnl is None:
+        return Alert(
+            "position_opened",
+            INFO,
+            f"bought {trade.fill_qty} {trade.symbol} at {trade.fill_price}",
+            trade.timestamp,
+            trade.execution_id,
+        )
+    cost = before.avg_price * trade.fill_qty
+    percent = trade.realised_pnl / cost * 100 if cost else Decimal(0)
+    how = "its stop sold" if by_stop else "sold"
+    return Alert(
+        "stop_filled" if by_stop else "position_closed",
+        loss_severity(trade.realised_pnl, cost),
+        f"{how} {trade.fill_qty} {trade.symbol} at {trade.fill_price}: "
+        f"{trade.realised_pnl:+.2f} USD ({percent:+.2f} %)",
+        trade.timestamp,
+        trade.execution_id,
+    )
+
+
+def alert_of_outcome(outcome: IntentOutcome, intent: OrderIntent | None) -> Alert | None:
+    """Only what went wrong: refusals and unknown outcomes; None for everything else."""
+    if intent is None:
+        return Alert(
+            "unknown_intent",
+            CRITICAL,
+            f"an outcome was reported for {outcome.intent_id}, which was never committed",
+            outcome.at,
+            outcome.intent_id,
+        )
+    if (
+        outcome.status
+        not in (
+            IntentStatus.REJECTED,
+            IntentStatus.BLOCKED,
+            IntentStatus.UNKNOWN,
+        )
+        or outcome.reason_code == "shadow_mode"
+    ):
+        return None
+    severity = WARNING if intent.expires_at is not None else ERROR
+    return Alert(
+        f"order_{outcome.status}",
+        severity,
+        f"{intent.kind} of {intent.quantity} {intent.symbol} was {outcome.status}: "
+        f"{outcome.reason_code} - {outcome.reason}",
+        outcome.at,
+        outcome.intent_id,
+    )
+
+
+def alert_of_difference(account: str, symbol: str, as_of: datetime) -> Alert:
+    """Our books and the broker's quantity differ with no order at work; once per minute at most."""
+    minute = as_of.replace(second=0, microsecond=0)
+    return Alert(
+        "position_difference",
+        ERROR,
+        f"{symbol}: the quantity in our books is not the broker's, and no order is at work",
+        as_of,
+        f"{account}|{symbol}|{to_iso(minute)}",
+    )
+
+
+def alert_of_faulty_bar(bar: Bar, fault: str) -> Alert:
+    """A bar that cannot be true; told once, however often it is read again."""
+    return Alert(
+        "bar_refused",
+        WARNING,
+        f"{bar.symbol} {to_iso(bar.start)} from {bar.feed}: {fault} "
+        f"(open {bar.open}, high {bar.high}, low {bar.low}, close {bar.close}, "
+        f"volume {bar.volume})",
+        bar.start,
+        f"{bar.symbol}|{to_iso(bar.start)}|{fault}",
+    )

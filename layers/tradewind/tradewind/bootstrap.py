@@ -1,0 +1,184 @@
+"""The only wiring: settings and adapters, built when first asked for and reused while warm.
+
+Each builder imports its adapter inside, so that a function pays at cold start only for what it
+uses, and importing this module needs no environment and no network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tradewind import settings
+from tradewind.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from tradewind.alerts.model import Channel
+    from tradewind.market.ports import MarketDataProvider
+    from tradewind.orders.ports import Broker, TradingControl
+    from tradewind.strategies.protocol import Strategy
+    from tradewind.use_cases.place_order import Submitter
+    from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
+    from tradewind.use_cases.predict_trend import TrendModel
+    from tradewind.use_cases.unit_of_work import Database
+
+# Every AWS call has its own time limits; the SDK's own retries are few and jittered.
+CONNECT_TIMEOUT = 2
+READ_TIMEOUT = 5
+ATTEMPTS = 3
+
+
+@cache
+def environment() -> settings.Environment:
+    return settings.Environment(os.environ)
+
+
+@cache
+def account() -> settings.AccountSettings:
+    return settings.AccountSettings.read(environment())
+
+
+@cache
+def client(service: str) -> Any:
+    """A boto3 client with explicit timeouts."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        ),
+    )
+
+
+@cache
+def clock() -> Clock:
+    from tradewind.adapters.clock import ReplayClock, SystemClock
+
+    url = settings.clock_url(environment())
+    return ReplayClock(url) if url else SystemClock()
+
+
+@cache
+def _secrets() -> Any:
+    from tradewind.adapters.secrets import Secrets
+
+    return Secrets(client("secretsmanager"))
+
+
+@cache
+def broker() -> Broker:
+    from tradewind.adapters.alpaca.broker import AlpacaBroker
+
+    where = settings.BrokerSettings.read(environment())
+    key, secret = _secrets().read(where.secret, "api_key", "secret_key")
+    return AlpacaBroker(where.trading_url, key, secret)
+
+
+@cache
+def market_data() -> MarketDataProvider:
+    from tradewind.adapters.alpaca.market_data import AlpacaMarketData
+
+    where = settings.MarketDataSettings.read(environment())
+    key, secret = _secrets().read(where.secret, "api_key", "secret_key")
+    return AlpacaMarketData(where.url, where.feed, key, secret)
+
+
+@cache
+def payloads() -> Payloads:
+    from tradewind.adapters.s3 import S3Objects
+
+    return S3Objects(client("s3"), environment().text("PAYLOAD_BUCKET"))
+
+
+@cache
+def control() -> TradingControl:
+    from tradewind.adapters.dynamodb import ControlTable
+
+    return ControlTable(client("dynamodb"), environment().text("CONTROL_TABLE"))
+
+
+@cache
+def trading_cycles() -> TradingCycleStarter:
+    from tradewind.adapters.step_functions import TradingCycles
+
+    return TradingCycles(client("stepfunctions"), environment().text("TRADING_CYCLE_ARN"))
+
+
+@cache
+def alerts_topic() -> AlertPublisher:
+    from tradewind.adapters.sns import Topic
+
+    return Topic(client("sns"), environment().text("ALERTS_TOPIC_ARN"))
+
+
+@cache
+def channel() -> Channel:
+    from tradewind.adapters.slack import SlackChannel
+
+    (url,) = _secrets().read(environment().text("SLACK_SECRET"), "webhook_url")
+    return SlackChannel(url)
+
+
+@cache
+def trend_model() -> TrendModel:
+    from tradewind.adapters.champion import ChampionModel
+    from tradewind.adapters.s3 import S3Objects
+
+    return ChampionModel(S3Objects(client("s3"), environment().text("MODEL_BUCKET")))
+
+
+@cache
+def submitter() -> Submitter:
+    from tradewind.use_cases.place_order import Submitter
+
+    ours = account()
+    return Submitter(ours.account, ours.mode, ours.symbols, settings.HardLimits.read(environment()))
+
+
+@cache
+def strategies() -> Mapping[str, Strategy]:
+    """A strategy for every symbol: one symbol belongs to one strategy."""
+    from tradewind.strategies.sma_crossover import SmaCrossover
+
+    parameters = settings.StrategySettings.read(environment())
+    crossover = SmaCrossover(parameters.sma_fast, parameters.sma_slow)
+    return dict.fromkeys(account().symbols, crossover)
+
+
+@cache
+def database() -> Database:
+    from tradewind.adapters.postgres.database import PostgresDatabase
+
+    return PostgresDatabase(database_address())
+
+
+def database_address() -> Any:
+    """Where PostgreSQL is and how to log in: an IAM token made locally for each new connection, or
+    the twin's password."""
+    from tradewind.adapters.postgres.connection import DatabaseAddress
+
+    where = settings.DatabaseSettings.read(environment())
+    password = where.password
+
+    def iam_token() -> str:
+        token = client("rds").generate_db_auth_token(
+            DBHostname=where.host, Port=where.port, DBUsername=where.user
+        )
+        if not isinstance(token, str):
+            raise InvalidInputError("the IAM database token is not a string")
+        return token
+
+    return DatabaseAddress(
+        host=where.host,
+        port=where.port,
+        name=where.name,
+        user=where.user,
+        tls=where.tls,
+        password_source=(lambda: password) if password is not None else iam_token,
+    )

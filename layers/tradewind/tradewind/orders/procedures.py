@@ -1,0 +1,238 @@
+"""What each kind of intent does at the broker, step by step.
+
+Every procedure may be run again from its start after being cut off anywhere: it first asks what is
+already there.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+
+from tradewind.errors import (
+    BrokerRejectedError,
+    InvalidInputError,
+    OutcomeUnknownError,
+    RetryableError,
+    ThrottledError,
+)
+from tradewind.orders.ids import protect_id
+from tradewind.orders.model import (
+    BrokerOrder,
+    IntentOutcome,
+    IntentStatus,
+    OrderClass,
+    OrderIntent,
+    OrderRequest,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from tradewind.orders.ports import Broker
+from tradewind.orders.protection import resting_stops
+from tradewind.orders.submission import Pacing, carry_out, outcome, send_once, submitted
+
+CANCEL_WAIT = 6.0  # seconds until a cancellation counts as stuck
+CANCEL_POLL = 0.1
+OUR_PREFIX = "tw-"
+
+
+def enter(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+    """Buy with a marketable limit; the protective stop rests behind it (OTO, good till cancelled)."""
+    return send_once(
+        intent.intent_id,
+        OrderRequest(
+            client_order_id=intent.intent_id,
+            symbol=intent.symbol,
+            side=Side.BUY,
+            quantity=intent.quantity,
+            order_type=intent.order_type,
+            time_in_force=intent.time_in_force,
+            order_class=OrderClass.OTO,
+            limit_price=intent.limit_price,
+            stop_loss=_stop_of(intent),
+        ),
+        broker,
+        pacing,
+    )
+
+
+def leave(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+    """Cancel what protects, wait for the confirmation, sell what is left.
+
+    A resting stop holds the shares, and an opposite order would be refused as a wash trade, so it
+    has to go first. If the sale fails, protection is put back.
+    """
+    there = broker.order_by_client_id(intent.intent_id)
+    if there is not None:
+        return submitted(intent.intent_id, there, "already_there", pacing.now())
+    working = [
+        order
+        for order in broker.open_orders(intent.symbol)
+        if order.side is Side.SELL and order.order_type != "stop"
+    ]
+    if working:
+        return outcome(
+            intent.intent_id,
+            IntentStatus.NOT_NEEDED,
+            "exit_working",
+            f"sell order {working[0].order_id} is already {working[0].status}",
+            pacing.now(),
+        )
+    for stop in resting_stops(broker.open_orders(intent.symbol), intent.symbol):
+        if stop.order_id == intent.target_order_id or _is_ours(stop, broker):
+            _cancel_and_wait(stop.order_id, broker, pacing)
+    left = min(_held(intent.symbol, broker), intent.quantity)
+    if left <= 0:
+        return outcome(
+            intent.intent_id,
+            IntentStatus.NOT_NEEDED,
+            "nothing_left",
+            "the shares were sold before, by their stop or otherwise",
+            pacing.now(),
+        )
+    sale = send_once(
+        intent.intent_id,
+        OrderRequest(
+            client_order_id=intent.intent_id,
+            symbol=intent.symbol,
+            side=Side.SELL,
+            quantity=left,
+            order_type=OrderType.MARKET,
+            time_in_force=TimeInForce.DAY,
+        ),
+        broker,
+        pacing,
+    )
+    if sale.status is not IntentStatus.SUBMITTED:
+        put_back = _protect(protect_id(intent.intent_id), intent, left, broker, pacing)
+        return outcome(
+            intent.intent_id,
+            sale.status,
+            sale.reason_code,
+            f"{sale.reason}; protection put back: {put_back.status} ({put_back.reason})",
+            pacing.now(),
+        )
+    return sale
+
+
+def protect(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+    """Place a stop for shares that have none."""
+    there = broker.order_by_client_id(intent.intent_id)
+    if there is not None:
+        return submitted(intent.intent_id, there, "already_there", pacing.now())
+    return _protect(intent.intent_id, intent, intent.quantity, broker, pacing)
+
+
+def reprice(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+    """Move the resting stop up; the old one goes on working if the broker refuses."""
+    there = broker.order_by_client_id(intent.intent_id)
+    if there is not None:
+        return submitted(intent.intent_id, there, "already_there", pacing.now())
+    target, price = _target_of(intent), _stop_of(intent)
+    return carry_out(
+        intent.intent_id,
+        intent.intent_id,
+        lambda: broker.replace_stop(target, intent.intent_id, price),
+        broker,
+        pacing,
+    )
+
+
+def cancel_entry(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+    """Cancel an entry that did not fill in time and give its filled part a stop of its own."""
+    there = broker.order_by_client_id(intent.intent_id)
+    if there is not None:
+        return submitted(intent.intent_id, there, "already_there", pacing.now())
+    entry = _cancel_and_wait(_target_of(intent), broker, pacing)
+    if entry is None or entry.filled_quantity == 0:
+        return outcome(
+            intent.intent_id,
+            IntentStatus.NOT_NEEDED,
+            "cancelled_unfilled",
+            "the entry was cancelled before anything was filled",
+            pacing.now(),
+        )
+    if entry.filled_quantity == entry.quantity:
+        return outcome(
+            intent.intent_id,
+            IntentStatus.NOT_NEEDED,
+            "filled_first",
+            "the entry filled before it could be cancelled; its own stop rests behind it",
+            pacing.now(),
+        )
+    return _protect(intent.intent_id, intent, entry.filled_quantity, broker, pacing)
+
+
+def _protect(
+    client_order_id: str, intent: OrderIntent, quantity: Decimal, broker: Broker, pacing: Pacing
+) -> IntentOutcome:
+    return send_once(
+        intent.intent_id,
+        OrderRequest(
+            client_order_id=client_order_id,
+            symbol=intent.symbol,
+            side=Side.SELL,
+            quantity=quantity,
+            order_type=OrderType.STOP,
+            time_in_force=TimeInForce.GTC,
+            stop_price=_stop_of(intent),
+        ),
+        broker,
+        pacing,
+    )
+
+
+def _cancel_and_wait(order_id: str, broker: Broker, pacing: Pacing) -> BrokerOrder | None:
+    """The order in its final state; None when the broker does not know it.
+
+    Raises OutcomeUnknownError when the cancellation is not confirmed in time: nothing may be sold
+    while the old order may still work.
+    """
+    # Not cancelable any more, or no clear answer: its status, read below, decides.
+    with suppress(BrokerRejectedError, OutcomeUnknownError, ThrottledError):
+        broker.cancel(order_id)
+    waited = 0.0
+    while True:
+        try:
+            order = broker.order(order_id)
+        except RetryableError:
+            order = None
+        else:
+            if order is None or order.status.is_final:
+                return order
+        if waited >= CANCEL_WAIT:
+            raise OutcomeUnknownError(
+                f"cancellation of order {order_id} was not confirmed within {CANCEL_WAIT} s"
+            )
+        pacing.sleep(CANCEL_POLL)
+        waited += CANCEL_POLL
+
+
+def _held(symbol: str, broker: Broker) -> Decimal:
+    for position in broker.positions():
+        if position.symbol == symbol:
+            return position.quantity
+    return Decimal(0)
+
+
+def _is_ours(order: BrokerOrder, broker: Broker) -> bool:
+    """Our own id, or the leg of an order with our id (legs carry the broker's ids)."""
+    if order.client_order_id.startswith(OUR_PREFIX):
+        return True
+    if order.parent_order_id is None:
+        return False
+    parent = broker.order(order.parent_order_id)
+    return parent is not None and parent.client_order_id.startswith(OUR_PREFIX)
+
+
+def _stop_of(intent: OrderIntent) -> Decimal:
+    if intent.stop_price is None:
+        raise InvalidInputError(f"intent {intent.intent_id} ({intent.kind}) has no stop price")
+    return intent.stop_price
+
+
+def _target_of(intent: OrderIntent) -> str:
+    if intent.target_order_id is None:
+        raise InvalidInputError(f"intent {intent.intent_id} ({intent.kind}) names no order")
+    return intent.target_order_id

@@ -1,0 +1,139 @@
+"""Decide one minute: strategies wish, risk assesses, everything is committed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tradewind.market.bar import Bar
+from tradewind.market.cycle import Cycle
+from tradewind.orders.model import OrderIntent
+from tradewind.portfolio.model import Holding
+from tradewind.prediction.model import Prediction
+from tradewind.risk.assessment import Book, StrategyWish, assess
+from tradewind.risk.limits import RiskLimits
+from tradewind.strategies.decision import Action
+from tradewind.strategies.protocol import MarketView, Strategy, Wish
+from tradewind.use_cases.unit_of_work import Database, Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """``status``: ``decided``, or ``superseded`` when this minute or a later one was decided
+    before. The intents are committed and in the order they are to be sent."""
+
+    status: str
+    decisions: int
+    intents: tuple[OrderIntent, ...]
+
+
+def assess_risk(
+    cycle: Cycle,
+    predictions: Sequence[Prediction],
+    *,
+    strategies: Mapping[str, Strategy],
+    limits: RiskLimits,
+    database: Database,
+) -> Assessed:
+    """One transaction under the account's lock. ``strategies`` is by symbol: a symbol belongs to
+    one strategy. A minute not newer than the last decided one decides nothing; the intents it
+    committed when it was decided are handed out again if they have no outcome, because the run
+    that committed them may have died before it sent them."""
+    with database.transaction() as stores:
+        stores.cycles.lock_account(cycle.account)
+        newest = stores.cycles.newest_decided(cycle.account)
+        if newest is not None and newest >= cycle.bar_time:
+            return _already_decided(stores, cycle, newest)
+        stores.predictions.save(predictions)
+        holdings = {
+            holding.symbol: holding
+            for holding in stores.holdings.all(cycle.account)
+            if holding.quantity > 0
+        }
+        wishes = _wishes(stores, cycle, strategies, predictions, holdings)
+        book = _book(stores, cycle, wishes, holdings, limits)
+        assessment = assess(cycle, wishes, book, limits)
+        stores.decisions.save(assessment.decisions)
+        stores.intents.add(assessment.intents)
+        stores.cycles.decided(cycle.account, cycle.bar_time, cycle.session.date, cycle.execution)
+    return Assessed("decided", len(assessment.decisions), assessment.intents)
+
+
+def _already_decided(stores: Stores, cycle: Cycle, newest: datetime) -> Assessed:
+    if newest > cycle.bar_time:
+        return Assessed("superseded", 0, ())
+    unsent = tuple(
+        intent
+        for intent in stores.intents.without_outcome(cycle.account)
+        if intent.bar_time == cycle.bar_time
+    )
+    return Assessed("decided" if unsent else "superseded", 0, unsent)
+
+
+def _wishes(
+    stores: Stores,
+    cycle: Cycle,
+    strategies: Mapping[str, Strategy],
+    predictions: Sequence[Prediction],
+    holdings: Mapping[str, Holding],
+) -> list[StrategyWish]:
+    """One wish for every symbol that has a strategy or is held, by symbol. A symbol without any
+    bar is left out: nothing can be decided about it, and its stop rests at the broker."""
+    symbols = sorted({*strategies, *holdings})
+    needed = max((strategy.bars_needed for strategy in strategies.values()), default=1)
+    bars = stores.bars.recent(symbols, cycle.bar_time, needed)
+    by_symbol = {prediction.symbol: prediction for prediction in predictions}
+    wishes = []
+    for symbol in symbols:
+        seen = bars.get(symbol, [])
+        if not seen:
+            continue
+        strategy = strategies.get(symbol)
+        if strategy is None:
+            held = holdings[symbol]
+            wish = Wish(Action.HOLD, "no_strategy", "no strategy trades this symbol any more")
+            wishes.append(_wish_of(symbol, held.strategy, wish, seen[-1]))
+            continue
+        view = MarketView(
+            symbol=symbol,
+            bars=seen,
+            prediction=by_symbol.get(symbol),
+            holding=symbol in holdings,
+        )
+        wishes.append(_wish_of(symbol, strategy.name, strategy.decide(view), seen[-1]))
+    return wishes
+
+
+def _wish_of(symbol: str, strategy: str, wish: Wish, newest: Bar) -> StrategyWish:
+    return StrategyWish(symbol, strategy, wish.action, wish.reason_code, wish.reason, newest)
+
+
+def _book(
+    stores: Stores,
+    cycle: Cycle,
+    wishes: Sequence[StrategyWish],
+    holdings: Mapping[str, Holding],
+    limits: RiskLimits,
+) -> Book:
+    opened = {
+        symbol: holding.opened_at.replace(second=0, microsecond=0)
+        for symbol, holding in holdings.items()
+        if holding.opened_at is not None
+    }
+    snapshot = stores.accounts.latest(cycle.account)
+    entering = [wish.symbol for wish in wishes if wish.action is Action.ENTER]
+    return Book(
+        account=snapshot[1] if snapshot else None,
+        broker_as_of=snapshot[0] if snapshot else None,
+        holdings=holdings,
+        positions={p.symbol: p for p in stores.holdings.broker_positions(cycle.account)},
+        open_orders=stores.orders.open(cycle.account),
+        orders_of_ours=stores.orders.intent_of(cycle.account),
+        unresolved=stores.intents.without_outcome(cycle.account),
+        highs=stores.bars.highs_since(opened, cycle.bar_time) if opened else {},
+        daily=stores.bars.daily(entering, cycle.session.date, limits.daily_atr_sessions + 1)
+        if entering
+        else {},
+        revisions=stores.intents.last_revisions(cycle.account, [wish.symbol for wish in wishes]),
+    )
