@@ -30,20 +30,22 @@ class OnnxModel:
     def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities of shape (n, 3), columns as in TRENDS, for windows of shape
         (n, TIMESTEPS, features). InvalidInputError for a file that is no such model."""
-        from onnxruntime.capi.onnxruntime_pybind11_state import (
-            Fail,
-            InvalidArgument,
-            InvalidGraph,
-            InvalidProtobuf,
-        )
-
         if not len(windows):
             return np.empty((0, len(TRENDS)), np.float32)
+        # ONNX Runtime's errors have no common base but Exception, and no other public home.
+        from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
         try:
             session = self._loaded()
-            name = session.get_inputs()[0].name
-            (probabilities,) = session.run(None, {name: windows})
-        except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf) as error:
+            (probabilities,) = session.run(None, {session.get_inputs()[0].name: windows})
+        except (
+            runtime.Fail,
+            runtime.InvalidArgument,
+            runtime.InvalidGraph,
+            runtime.InvalidProtobuf,
+            runtime.NotImplemented,
+            runtime.RuntimeException,
+        ) as error:
             raise InvalidInputError(
                 f"model {self.card.model_version} cannot be run on windows of shape "
                 f"{windows.shape}, expected (n, {TIMESTEPS}, {len(FEATURES)}): {error}"
