@@ -1,24 +1,18 @@
-"""The champion model out of the model bucket: pointer, then model, checked by its hash."""
+"""The champion model out of the model bucket: the pointer names a version, its hash is checked."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from tradewind.adapters.onnx_model import OnnxModel
 from tradewind.errors import PermanentError
-from tradewind.features.definition import fingerprint
 from tradewind.market.cycle import Cycle
 from tradewind.prediction.model import Prediction
-
-if TYPE_CHECKING:
-    from tradewind.adapters.onnx_model import OnnxModel
-
-POINTER = "models/champion.json"
+from tradewind.prediction.registry import CHAMPION_KEY, card_of, champion_of
 
 
-class ModelUnusableError(PermanentError):
-    """The champion is missing, damaged, or was trained on other features."""
+class ModelMissingError(PermanentError):
+    """The model bucket does not hold what its pointer names."""
 
 
 class Objects(Protocol):
@@ -30,43 +24,20 @@ class ChampionModel:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._version = ""
         self._model: OnnxModel | None = None
 
     def predictions(self, windows: dict[str, Any], cycle: Cycle) -> list[Prediction]:
-        import numpy as np
-
-        from tradewind.prediction.outputs import predictions_of
-
-        if not windows:
-            return []
-        model = self._champion()
-        symbols = sorted(windows)
-        outputs = model.predict(np.stack([windows[symbol] for symbol in symbols]))
-        return predictions_of(
-            outputs, symbols, bar_time=cycle.bar_time, model_version=self._version
-        )
-
-    def _champion(self) -> OnnxModel:
-        from tradewind.adapters.onnx_model import OnnxModel
-
-        pointer = json.loads(self._read(POINTER))
-        version = str(pointer["model_version"])
-        if self._model is None or version != self._version:
-            card = json.loads(self._read(f"models/{version}/card.json"))
-            if card["feature_fingerprint"] != fingerprint():
-                raise ModelUnusableError(
-                    f"model {version} was trained on features {card['feature_fingerprint']}, "
-                    f"this code makes {fingerprint()}"
-                )
-            body = self._read(f"models/{version}/model.onnx")
-            if hashlib.sha256(body).hexdigest() != pointer["sha256"]:
-                raise ModelUnusableError(f"model {version} does not have the hash of its pointer")
-            self._model, self._version = OnnxModel(body), version
-        return self._model
+        """One prediction per symbol's window (float32, timesteps x features)."""
+        champion = champion_of(self._read(CHAMPION_KEY))
+        if self._model is None or self._model.card.model_version != champion.model_version:
+            card = card_of(self._read(champion.card_key))
+            self._model = OnnxModel(card, self._read(champion.model_key))
+        return self._model.predictions(windows, cycle)
 
     def _read(self, key: str) -> bytes:
         body = self._objects.newest(key)
         if body is None:
-            raise ModelUnusableError(f"{key} is not in the model bucket")
+            raise ModelMissingError(
+                f"{key} is not in the model bucket: deploy again, or publish a model"
+            )
         return body

@@ -38,7 +38,7 @@ OUR_PREFIX = "tw-"
 
 
 def enter(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
-    """Buy with a marketable limit; the protective stop rests behind it (OTO, good till cancelled)."""
+    """Buy with a marketable limit; its protective stop rests behind it (OTO, GTC)."""
     return send_once(
         intent.intent_id,
         OrderRequest(

@@ -89,11 +89,7 @@ class AlpacaBroker:
             "page_size": ACTIVITIES_PAGE,
         }
         while True:
-            page = _items(
-                self._read(
-                    lambda query=dict(query): self._client.get("/account/activities/FILL", query)
-                )
-            )
+            page = self._page("/account/activities/FILL", query)
             fills.extend(fill_of(raw) for raw in page)
             if len(page) < ACTIVITIES_PAGE:
                 return fills
