@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tradewind.errors import InvalidInputError, OutsideCalendarError
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable, default_table
@@ -177,15 +178,23 @@ def test_equal_to_the_independent_answer_file() -> None:
     assert default_table().between(answers[0].date, answers[-1].date) == answers
 
 
-def test_equal_to_the_library_it_is_built_from() -> None:
+def test_equal_to_the_library_it_is_built_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Fails after a raised pin of exchange_calendars until ``make sessions`` has been run."""
-    from tradewind_local.build_sessions import library_sessions, table_text
+    from tradewind_local import build_sessions
+    from tradewind_local.build_sessions import TABLE_FILE, library_sessions, table_text
 
     table = default_table()
     sessions = library_sessions()
     assert table.between(table.first_day, table.last_day) == sessions
     assert len(table) == len(sessions)
-    assert SessionTable(table_text(sessions)).last_day == table.last_day
+    written = tmp_path / "sessions.csv"
+    monkeypatch.setattr(build_sessions, "TABLE_FILE", written)
+    told = CliRunner().invoke(build_sessions.main, catch_exceptions=False)
+    assert f"{len(sessions)} sessions of XNYS" in told.output
+    assert written.read_bytes() == TABLE_FILE.read_bytes()
+
     night_session = Session(date(2020, 1, 2), utc("2020-01-02T23:00"), utc("2020-01-03T04:00"))
     with pytest.raises(InvalidInputError, match="own date"):
         table_text([night_session])
