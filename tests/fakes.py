@@ -1,0 +1,265 @@
+"""Fakes of the outside world: small, working, and breakable on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from tradewind.errors import BrokerRejectedError, BrokerUnavailableError, ControlUnavailableError
+from tradewind.orders.model import (
+    BrokerAccount,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    OrderClass,
+    OrderRequest,
+    OrderStatus,
+    Side,
+)
+
+Answer = TypeVar("Answer")
+
+START = datetime(2020, 11, 12, 14, 31, 4, tzinfo=UTC)
+
+
+class FakeClock:
+    """Stands still but for sleeping."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self._now = now
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Fault:
+    """Breaks the next ``times`` calls of a method: ``error`` is raised, before or after the call
+    took effect."""
+
+    method: str
+    error: Exception
+    after_effect: bool = False
+    times: int = 1
+
+
+@dataclass
+class FakeBroker:
+    """Takes every order; market and limit orders fill at once at ``price``, stops rest."""
+
+    price: Decimal = Decimal(100)
+    fill_entries: bool = True
+    orders_by_id: dict[str, BrokerOrder] = field(default_factory=dict)
+    held: dict[str, Decimal] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    stuck_cancels: bool = False
+
+    def submit(self, request: OrderRequest) -> BrokerOrder:
+        return self._broken("submit", lambda: self._submit(request))
+
+    def replace_stop(
+        self, order_id: str, client_order_id: str, stop_price: Decimal
+    ) -> BrokerOrder:
+        return self._broken(
+            "replace_stop", lambda: self._replace(order_id, client_order_id, stop_price)
+        )
+
+    def cancel(self, order_id: str) -> None:
+        self._broken("cancel", lambda: self._cancel(order_id))
+
+    def order(self, order_id: str) -> BrokerOrder | None:
+        return self._broken("order", lambda: self.orders_by_id.get(order_id))
+
+    def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+        return self._broken("order_by_client_id", lambda: self._by_client_id(client_order_id))
+
+    def orders(self, since: datetime) -> list[BrokerOrder]:
+        return list(self.orders_by_id.values())
+
+    def open_orders(self, symbol: str) -> list[BrokerOrder]:
+        return [
+            order
+            for order in self.orders_by_id.values()
+            if order.symbol == symbol and not order.status.is_final
+        ]
+
+    def fills(self, since: datetime) -> list[BrokerFill]:
+        return []
+
+    def positions(self) -> list[BrokerPosition]:
+        return [
+            BrokerPosition(symbol, quantity, self.price, self.price, Decimal(0))
+            for symbol, quantity in self.held.items()
+            if quantity
+        ]
+
+    def account(self) -> BrokerAccount:
+        return an_account()
+
+    def _broken(self, method: str, call: Callable[[], Answer]) -> Answer:
+        for fault in self.faults:
+            if fault.method == method and fault.times:
+                fault.times -= 1
+                if fault.after_effect:
+                    call()
+                raise fault.error
+        return call()
+
+    def _by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+        for order in self.orders_by_id.values():
+            if order.client_order_id == client_order_id:
+                return order
+        return None
+
+    def _submit(self, request: OrderRequest) -> BrokerOrder:
+        self.sent.append(request.client_order_id)
+        if self._by_client_id(request.client_order_id) is not None:
+            raise BrokerRejectedError("client_order_id must be unique", 40010001, 422)
+        stop = request.order_type == "stop"
+        filled = not stop and (self.fill_entries or request.side is Side.SELL)
+        order = an_order(
+            order_id=f"order-{len(self.orders_by_id) + 1}",
+            client_order_id=request.client_order_id,
+            symbol=request.symbol,
+            side=request.side,
+            order_type=str(request.order_type),
+            order_class=str(request.order_class),
+            status=OrderStatus.FILLED if filled else OrderStatus.NEW,
+            quantity=request.quantity,
+            filled_quantity=request.quantity if filled else Decimal(0),
+            limit_price=request.limit_price,
+            stop_price=request.stop_price,
+        )
+        self.orders_by_id[order.order_id] = order
+        if filled:
+            signed = request.quantity if request.side is Side.BUY else -request.quantity
+            self.held[request.symbol] = self.held.get(request.symbol, Decimal(0)) + signed
+        if request.order_class is OrderClass.OTO:
+            leg = an_order(
+                order_id=f"{order.order_id}-stop",
+                client_order_id=f"broker-made-{order.order_id}",
+                symbol=request.symbol,
+                quantity=request.quantity,
+                stop_price=request.stop_loss,
+                parent_order_id=order.order_id,
+                status=OrderStatus.NEW if filled else OrderStatus.HELD,
+            )
+            self.orders_by_id[leg.order_id] = leg
+        return order
+
+    def _replace(self, order_id: str, client_order_id: str, stop_price: Decimal) -> BrokerOrder:
+        old = self.orders_by_id[order_id]
+        new = replace(
+            old,
+            order_id=f"{order_id}-r",
+            client_order_id=client_order_id,
+            stop_price=stop_price,
+            replaces=order_id,
+        )
+        self.orders_by_id[order_id] = replace(old, status=OrderStatus.REPLACED)
+        self.orders_by_id[new.order_id] = new
+        self.sent.append(client_order_id)
+        return new
+
+    def _cancel(self, order_id: str) -> None:
+        order = self.orders_by_id[order_id]
+        if order.status.is_final:
+            raise BrokerRejectedError("order is not cancelable", 42210000, 422)
+        status = OrderStatus.PENDING_CANCEL if self.stuck_cancels else OrderStatus.CANCELED
+        self.orders_by_id[order_id] = replace(order, status=status)
+
+
+@dataclass
+class FakeControl:
+    """The control table in memory."""
+
+    state: str = "ACTIVE"
+    readable: bool = True
+    claims: set[str] = field(default_factory=set)
+    budget: int = 1000
+    entries: set[str] = field(default_factory=set)
+
+    def switch(self, account: str) -> str:
+        self._check()
+        return self.state
+
+    def claim(self, intent_id: str, at: datetime) -> bool:
+        self._check()
+        first = intent_id not in self.claims
+        self.claims.add(intent_id)
+        return first
+
+    def take_request(self, account: str, at: datetime, limit: int, reserve: int) -> bool:
+        self._check()
+        self.budget -= 1
+        return self.budget >= reserve
+
+    def count_entry(
+        self,
+        account: str,
+        session: str,
+        intent_id: str,
+        notional: Decimal,
+        max_orders: int,
+        max_notional: Decimal,
+    ) -> bool:
+        self._check()
+        if intent_id in self.entries:
+            return True
+        if len(self.entries) >= max_orders:
+            return False
+        self.entries.add(intent_id)
+        return True
+
+    def _check(self) -> None:
+        if not self.readable:
+            raise ControlUnavailableError("table control: unreachable")
+
+
+def an_account(**changes: object) -> BrokerAccount:
+    account = BrokerAccount(
+        account_number="PA1",
+        status="ACTIVE",
+        equity=Decimal(100_000),
+        last_equity=Decimal(100_000),
+        cash=Decimal(100_000),
+        buying_power=Decimal(100_000),
+        trading_blocked=False,
+    )
+    return replace(account, **changes)  # type: ignore[arg-type]
+
+
+def an_order(**changes: object) -> BrokerOrder:
+    """A resting stop of 10 AAPL, unless told otherwise."""
+    order = BrokerOrder(
+        order_id="order-1",
+        client_order_id="tw-1",
+        symbol="AAPL",
+        side=Side.SELL,
+        order_type="stop",
+        order_class="simple",
+        status=OrderStatus.NEW,
+        quantity=Decimal(10),
+        filled_quantity=Decimal(0),
+        filled_avg_price=None,
+        limit_price=None,
+        stop_price=Decimal("98.50"),
+        time_in_force="gtc",
+        parent_order_id=None,
+        replaces=None,
+        submitted_at=START,
+        updated_at=START,
+    )
+    return replace(order, **changes)  # type: ignore[arg-type]
+
+
+UNREACHABLE = BrokerUnavailableError("GET /v2/orders: ReadTimeout")

@@ -1,0 +1,184 @@
+"""Exits, protection, repricing and late entries, step by step, with the broker breaking."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal as D
+
+import pytest
+from tests.fakes import FakeBroker, FakeClock, Fault, an_order
+from tradewind.errors import BrokerRejectedError, OutcomeUnknownError
+from tradewind.orders import procedures
+from tradewind.orders.ids import protect_id
+from tradewind.orders.model import (
+    IntentKind,
+    IntentStatus,
+    OrderClass,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+
+EXIT = OrderIntent(
+    intent_id="tw-exit",
+    account="paper",
+    strategy="sma_crossover_20_50",
+    mode="paper",
+    session=date(2020, 11, 12),
+    bar_time=datetime(2020, 11, 12, 14, 30, tzinfo=UTC),
+    symbol="AAPL",
+    kind=IntentKind.EXIT,
+    side=Side.SELL,
+    quantity=D(10),
+    order_type=OrderType.MARKET,
+    time_in_force=TimeInForce.DAY,
+    order_class=OrderClass.SIMPLE,
+    limit_price=None,
+    stop_price=D("98.50"),
+    decision_price=D(100),
+    revision=1,
+    target_order_id="stop-1",
+    expires_at=None,
+    reason="test",
+)
+REFUSED = BrokerRejectedError("account is restricted", 40310000, 403)
+
+
+def long_with_stop(**stop: object) -> FakeBroker:
+    order = an_order(order_id="stop-1", client_order_id="broker-made", **stop)
+    return FakeBroker(held={"AAPL": D(10)}, orders_by_id={"stop-1": order})
+
+
+def resting(broker: FakeBroker) -> list[tuple[str, D]]:
+    return [
+        (order.client_order_id, order.quantity)
+        for order in broker.open_orders("AAPL")
+        if order.order_type == "stop"
+    ]
+
+
+def test_an_exit_cancels_its_stop_and_sells_everything() -> None:
+    broker = long_with_stop()
+    outcome = procedures.leave(EXIT, broker, FakeClock())
+    assert outcome.status is IntentStatus.SUBMITTED
+    assert broker.orders_by_id["stop-1"].status is OrderStatus.CANCELED
+    assert broker.held == {"AAPL": D(0)}
+
+
+def test_an_exit_sells_only_what_the_stop_left() -> None:
+    # The stop sold 4 of 10 before it could be cancelled.
+    broker = long_with_stop()
+    broker.held["AAPL"] = D(6)
+    procedures.leave(EXIT, broker, FakeClock())
+    assert broker.held == {"AAPL": D(0)}
+
+
+def test_an_exit_after_its_stop_sold_everything_does_nothing() -> None:
+    broker = long_with_stop(status=OrderStatus.FILLED)
+    broker.held.clear()
+    outcome = procedures.leave(EXIT, broker, FakeClock())
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.NOT_NEEDED, "nothing_left")
+    assert broker.sent == []
+
+
+def test_a_refused_sale_puts_protection_back() -> None:
+    broker = long_with_stop()
+    broker.faults = [Fault("submit", REFUSED)]
+    outcome = procedures.leave(EXIT, broker, FakeClock())
+    assert outcome.status is IntentStatus.REJECTED
+    assert resting(broker) == [(protect_id("tw-exit"), D(10))]
+
+
+def test_a_stuck_cancellation_sells_nothing() -> None:
+    # Selling while the stop may still work could sell twice.
+    broker = long_with_stop()
+    broker.stuck_cancels = True
+    with pytest.raises(OutcomeUnknownError, match="not confirmed"):
+        procedures.leave(EXIT, broker, FakeClock())
+    assert broker.held == {"AAPL": D(10)}
+
+
+def test_an_exit_run_twice_sells_once() -> None:
+    broker = long_with_stop()
+    procedures.leave(EXIT, broker, FakeClock())
+    again = procedures.leave(EXIT, broker, FakeClock())
+    assert again.reason_code == "already_there"
+    assert broker.held == {"AAPL": D(0)}
+    assert broker.sent == ["tw-exit"]
+
+
+def test_an_exit_leaves_a_foreign_stop_alone() -> None:
+    # Somebody's own stop in the same symbol is neither ours nor our leg.
+    broker = long_with_stop()
+    broker.orders_by_id["foreign"] = an_order(order_id="foreign", client_order_id="mine")
+    procedures.leave(EXIT, broker, FakeClock())
+    assert broker.orders_by_id["foreign"].status is OrderStatus.NEW
+
+
+def test_an_exit_does_not_sell_beside_a_sale_that_is_working() -> None:
+    broker = long_with_stop()
+    broker.orders_by_id["sale"] = an_order(order_id="sale", order_type="market")
+    outcome = procedures.leave(EXIT, broker, FakeClock())
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.NOT_NEEDED, "exit_working")
+    assert broker.sent == []
+
+
+def test_repricing_replaces_the_stop_once() -> None:
+    intent = replace(EXIT, kind=IntentKind.REPRICE, intent_id="tw-up", stop_price=D("99.10"))
+    broker = long_with_stop()
+    for _ in range(2):
+        assert procedures.reprice(intent, broker, FakeClock()).status is IntentStatus.SUBMITTED
+    assert broker.sent == ["tw-up"]
+    assert [order.stop_price for order in broker.open_orders("AAPL")] == [D("99.10")]
+
+
+def test_a_refused_repricing_keeps_the_old_stop() -> None:
+    intent = replace(EXIT, kind=IntentKind.REPRICE, intent_id="tw-up", stop_price=D("99.10"))
+    broker = long_with_stop()
+    broker.faults = [Fault("replace_stop", REFUSED)]
+    assert procedures.reprice(intent, broker, FakeClock()).status is IntentStatus.REJECTED
+    assert resting(broker) == [("broker-made", D(10))]
+
+
+def test_protection_is_placed_once() -> None:
+    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id="tw-p")
+    broker = FakeBroker(held={"AAPL": D(10)})
+    for _ in range(2):
+        assert procedures.protect(intent, broker, FakeClock()).status is IntentStatus.SUBMITTED
+    assert resting(broker) == [("tw-p", D(10))]
+
+
+LATE_ENTRIES = [
+    # (filled of 10, what becomes of the intent, what rests afterwards)
+    ("nothing filled", 0, "cancelled_unfilled", []),
+    ("4 filled", 4, "accepted", [("tw-late", D(4))]),
+    ("all filled after all", 10, "filled_first", []),
+]
+
+
+@pytest.mark.parametrize(
+    ("filled", "code", "rests"),
+    [row[1:] for row in LATE_ENTRIES],
+    ids=[str(row[0]) for row in LATE_ENTRIES],
+)
+def test_a_late_entry_is_cancelled_and_its_filled_part_protected(
+    filled: int, code: str, rests: list[tuple[str, D]]
+) -> None:
+    entry = an_order(
+        order_id="entry",
+        side=Side.BUY,
+        order_type="limit",
+        filled_quantity=D(filled),
+        status=OrderStatus.FILLED if filled == 10 else OrderStatus.PARTIALLY_FILLED,
+    )
+    broker = FakeBroker(held={"AAPL": D(filled)}, orders_by_id={"entry": entry})
+    intent = replace(
+        EXIT, kind=IntentKind.CANCEL_ENTRY, intent_id="tw-late", target_order_id="entry"
+    )
+    outcome = procedures.cancel_entry(intent, broker, FakeClock())
+    assert outcome.reason_code == code
+    assert broker.orders_by_id["entry"].status.is_final
+    assert resting(broker) == rests

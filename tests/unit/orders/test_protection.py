@@ -1,0 +1,52 @@
+"""One row per situation of a position: what rests at the broker, and what is needed."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+
+import pytest
+from tests.fakes import an_order
+from tradewind.orders.model import BrokerOrder, OrderStatus, Side
+from tradewind.orders.protection import Need, protection_need
+
+STOP = an_order(stop_price=D("98.50"))
+SITUATIONS = [
+    # (what rests, high since entry, close, need, shares, stop)
+    ("nothing rests", [], None, "100", Need.PLACE, 10, "98.50"),
+    ("it rests where it belongs", [STOP], None, "100", Need.NOTHING, 0, "98.50"),
+    ("the high rose", [STOP], "110", "109.9", Need.RAISE, 10, "108.35"),
+    ("the close fell through the trail in one minute", [STOP], "110", "108", Need.SELL, 10,
+     "108.35"),
+    ("it covers part", [an_order(quantity=D(4))], None, "100", Need.PLACE, 6, "98.50"),
+    ("it has sold part of what it covers", [an_order(filled_quantity=D(4))], None, "100",
+     Need.PLACE, 4, "98.50"),
+    ("it rests higher than it would be put now", [an_order(stop_price=D(99))], None, "100",
+     Need.NOTHING, 0, "98.50"),
+    ("it is being cancelled", [an_order(status=OrderStatus.PENDING_CANCEL)], "110", "109.9",
+     Need.NOTHING, 0, "108.35"),
+    ("only another symbol's rests", [an_order(symbol="MSFT")], None, "100", Need.PLACE, 10,
+     "98.50"),
+    ("only a buy rests", [an_order(side=Side.BUY)], None, "100", Need.PLACE, 10, "98.50"),
+    ("its stop is filled and gone", [an_order(status=OrderStatus.FILLED)], None, "100",
+     Need.PLACE, 10, "98.50"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("orders", "high", "close", "need", "shares", "stop"),
+    [row[1:] for row in SITUATIONS],
+    ids=[str(row[0]) for row in SITUATIONS],
+)
+def test_need(
+    orders: list[BrokerOrder], high: str | None, close: str, need: Need, shares: int, stop: str
+) -> None:
+    found = protection_need(
+        symbol="AAPL",
+        quantity=D(10),
+        avg_entry_price=D(100),
+        highest_high=D(high) if high else None,
+        last_close=D(close),
+        open_orders=orders,
+    )
+    assert (found.need, found.quantity, found.stop_price) == (need, D(shares), D(stop))
+    assert found.reason
