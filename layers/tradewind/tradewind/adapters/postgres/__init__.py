@@ -1,0 +1,1 @@
+"""PostgreSQL, the store of record: connection, schema, and one adapter per store."""

@@ -1,0 +1,176 @@
+"""The ``bars`` and ``technical_indicators`` tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from tradewind.adapters.postgres.connection import Session
+from tradewind.adapters.postgres.records import as_json, records
+from tradewind.errors import InvalidInputError
+from tradewind.features.ports import IndicatorValue
+from tradewind.market.bar import Bar
+from tradewind.market.ports import BarWrite, DailyBar
+
+_BAR = ("symbol", "start", "open", "high", "low", "close", "volume", "feed")
+
+_UPSERT = """
+WITH written AS (
+    INSERT INTO bars AS b
+        (symbol, start, open, high, low, close, volume, feed, in_session)
+    SELECT symbol, start, open, high, low, close, volume, feed, in_session
+    FROM json_to_recordset(:rows) AS given(
+        symbol text, start timestamptz, open numeric, high numeric, low numeric, close numeric,
+        volume bigint, feed text, in_session boolean)
+    ORDER BY symbol, start
+    ON CONFLICT (symbol, start) DO UPDATE SET
+        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+        volume = excluded.volume, feed = excluded.feed, in_session = excluded.in_session,
+        corrected_at = now()
+    WHERE (b.open, b.high, b.low, b.close, b.volume, b.feed, b.in_session)
+        IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close,
+                          excluded.volume, excluded.feed, excluded.in_session)
+    RETURNING old.symbol IS NULL AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
+"""
+
+_RECENT = """
+SELECT b.symbol, b.start, b.open, b.high, b.low, b.close, b.volume, b.feed
+FROM unnest(:symbols::text[]) AS wanted(symbol)
+CROSS JOIN LATERAL (
+    SELECT * FROM bars
+    WHERE bars.symbol = wanted.symbol AND bars.start <= :until AND bars.in_session
+    ORDER BY bars.start DESC
+    LIMIT :count
+) AS b
+ORDER BY b.symbol, b.start
+"""
+
+_HIGHS_SINCE = """
+SELECT wanted.symbol, highest.high
+FROM json_to_recordset(:rows) AS wanted(symbol text, since timestamptz)
+CROSS JOIN LATERAL (
+    SELECT max(bars.high) AS high FROM bars
+    WHERE bars.symbol = wanted.symbol AND bars.start BETWEEN wanted.since AND :until
+        AND bars.in_session
+) AS highest
+WHERE highest.high IS NOT NULL
+"""
+
+# Walks from session to session, one index look-up each, instead of reading a symbol's whole past.
+_DAILY = """
+WITH RECURSIVE session AS (
+    SELECT wanted.symbol, newest.day, 1 AS number
+    FROM unnest(:symbols::text[]) AS wanted(symbol)
+    CROSS JOIN LATERAL (
+        SELECT (bars.start AT TIME ZONE 'America/New_York')::date AS day FROM bars
+        WHERE bars.symbol = wanted.symbol AND bars.in_session
+            AND bars.start < :before::date::timestamp AT TIME ZONE 'America/New_York'
+        ORDER BY bars.start DESC LIMIT 1
+    ) AS newest
+    UNION ALL
+    SELECT session.symbol, earlier.day, session.number + 1
+    FROM session
+    CROSS JOIN LATERAL (
+        SELECT (bars.start AT TIME ZONE 'America/New_York')::date AS day FROM bars
+        WHERE bars.symbol = session.symbol AND bars.in_session
+            AND bars.start < session.day::timestamp AT TIME ZONE 'America/New_York'
+        ORDER BY bars.start DESC LIMIT 1
+    ) AS earlier
+    WHERE session.number < :count
+)
+SELECT session.symbol, session.day, range.open, range.high, range.low, range.close
+FROM session
+CROSS JOIN LATERAL (
+    SELECT (array_agg(bars.open ORDER BY bars.start))[1] AS open, max(bars.high) AS high,
+        min(bars.low) AS low, (array_agg(bars.close ORDER BY bars.start DESC))[1] AS close
+    FROM bars
+    WHERE bars.symbol = session.symbol AND bars.in_session
+        AND bars.start >= session.day::timestamp AT TIME ZONE 'America/New_York'
+        AND bars.start < (session.day + 1)::timestamp AT TIME ZONE 'America/New_York'
+) AS range
+ORDER BY session.symbol, session.day
+"""
+
+LATEST_BARS = """
+SELECT b.symbol, b.start, b.open, b.high, b.low, b.close, b.volume, b.feed
+FROM unnest(:symbols::text[]) AS wanted(symbol)
+CROSS JOIN LATERAL (
+    SELECT * FROM bars WHERE bars.symbol = wanted.symbol ORDER BY bars.start DESC LIMIT 1
+) AS b
+ORDER BY b.symbol
+"""
+
+_SAVE_INDICATORS = """
+INSERT INTO technical_indicators AS t (symbol, indicator_name, value, timestamp)
+SELECT symbol, indicator_name, value, timestamp
+FROM json_to_recordset(:rows) AS given(
+    symbol text, indicator_name text, value numeric, timestamp timestamptz)
+ORDER BY symbol, indicator_name, timestamp
+ON CONFLICT (symbol, indicator_name, timestamp) DO UPDATE SET value = excluded.value
+WHERE t.value IS DISTINCT FROM excluded.value
+"""
+
+
+class PostgresBars:
+    """Implements ``BarStore``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def upsert(self, bars: Sequence[Bar], in_session: Sequence[bool]) -> BarWrite:
+        if len(bars) != len(in_session):
+            raise InvalidInputError(f"{len(bars)} bars, but {len(in_session)} session marks")
+        if not bars:
+            return BarWrite(0, 0)
+        # One row per bar, as one statement may not write a row twice: the last one told counts.
+        rows = {
+            (bar.symbol, bar.start): {
+                **{field: getattr(bar, field) for field in _BAR},
+                "in_session": regular,
+            }
+            for bar, regular in zip(bars, in_session, strict=True)
+        }
+        stored, corrected = self._session.rows(_UPSERT, rows=as_json(list(rows.values())))[0]
+        return BarWrite(stored, corrected)
+
+    def recent(self, symbols: Sequence[str], until: datetime, count: int) -> dict[str, list[Bar]]:
+        found: dict[str, list[Bar]] = {}
+        rows = self._session.rows(_RECENT, symbols=_unique(symbols), until=until, count=count)
+        for row in rows:
+            found.setdefault(row[0], []).append(Bar(*row))
+        return found
+
+    def highs_since(self, since: Mapping[str, datetime], until: datetime) -> dict[str, Decimal]:
+        rows = as_json([{"symbol": symbol, "since": start} for symbol, start in since.items()])
+        return {row[0]: row[1] for row in self._session.rows(_HIGHS_SINCE, rows=rows, until=until)}
+
+    def daily(self, symbols: Sequence[str], before: date, count: int) -> dict[str, list[DailyBar]]:
+        found: dict[str, list[DailyBar]] = {}
+        rows = self._session.rows(_DAILY, symbols=_unique(symbols), before=before, count=count)
+        for row in rows:
+            found.setdefault(row[0], []).append(DailyBar(*row))
+        return found
+
+    def latest(self, symbols: Sequence[str]) -> list[Bar]:
+        rows = self._session.rows(LATEST_BARS, symbols=_unique(symbols))
+        return [Bar(*row) for row in rows]
+
+
+class PostgresIndicators:
+    """Implements ``IndicatorStore``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def save(self, values: Sequence[IndicatorValue]) -> None:
+        if values:
+            last = {(v.symbol, v.indicator_name, v.timestamp): v for v in values}
+            fields = ("symbol", "indicator_name", "value", "timestamp")
+            self._session.rows(_SAVE_INDICATORS, rows=records(last.values(), fields))
+
+
+def _unique(symbols: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(symbols))

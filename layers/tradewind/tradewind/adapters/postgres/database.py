@@ -1,0 +1,118 @@
+"""The store of record: transactions on one connection per warm environment."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from tradewind.adapters.postgres.bars import PostgresBars, PostgresIndicators
+from tradewind.adapters.postgres.connection import DatabaseAddress, Session, open_session
+from tradewind.adapters.postgres.decisions import (
+    PostgresCycles,
+    PostgresDecisions,
+    PostgresModels,
+    PostgresPredictions,
+)
+from tradewind.adapters.postgres.messages import (
+    PostgresAlerts,
+    PostgresOutbox,
+    PostgresTradeEvents,
+)
+from tradewind.adapters.postgres.orders import PostgresIntents, PostgresOrders
+from tradewind.adapters.postgres.portfolio import (
+    PostgresAccounts,
+    PostgresFills,
+    PostgresHoldings,
+    PostgresTrades,
+)
+from tradewind.adapters.postgres.queries import PostgresQueries
+from tradewind.adapters.postgres.schema import check_schema
+from tradewind.errors import DatabaseUnavailableError, TradewindError
+from tradewind.use_cases.unit_of_work import Stores
+
+
+class PostgresDatabase:
+    """Implements ``Database``; connects at the first transaction and keeps the connection.
+
+    Each transaction's BEGIN is the test of a kept connection: one that is gone is replaced once,
+    unseen. One older than ``max_age`` seconds is replaced anyway, so that a failover or a changed
+    address is noticed. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self, address: DatabaseAddress, application_name: str, max_age: float = 900.0
+    ) -> None:
+        self._address = address
+        self._application_name = application_name
+        self._max_age = max_age
+        self._session: Session | None = None
+        self._opened_at = 0.0
+        self._schema_checked = False
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Stores]:
+        """All of the block is written, or nothing. Raises SchemaMismatchError (at the first use)
+        and, from any statement, DatabaseUnavailableError or a PermanentError."""
+        with self._transaction(read_only=False) as session:
+            yield Stores(
+                bars=PostgresBars(session),
+                indicators=PostgresIndicators(session),
+                predictions=PostgresPredictions(session),
+                cycles=PostgresCycles(session),
+                decisions=PostgresDecisions(session),
+                intents=PostgresIntents(session),
+                orders=PostgresOrders(session),
+                fills=PostgresFills(session),
+                holdings=PostgresHoldings(session),
+                trades=PostgresTrades(session),
+                accounts=PostgresAccounts(session),
+                alerts=PostgresAlerts(session),
+                trade_events=PostgresTradeEvents(session),
+                outbox=PostgresOutbox(session),
+                models=PostgresModels(session),
+            )
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[PostgresQueries]:
+        """A read-only transaction; errors as in :meth:`transaction`."""
+        with self._transaction(read_only=True) as session:
+            yield PostgresQueries(session)
+
+    def close(self) -> None:
+        """Close the connection; the next transaction opens another."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    @contextlib.contextmanager
+    def _transaction(self, read_only: bool) -> Iterator[Session]:
+        session = self._begun(read_only)
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            if session.broken:
+                self.close()
+            else:
+                # The first error is the one to tell.
+                with contextlib.suppress(TradewindError):
+                    session.rollback()
+            raise
+
+    def _begun(self, read_only: bool) -> Session:
+        if self._session is not None and time.monotonic() - self._opened_at > self._max_age:
+            self.close()
+        if self._session is not None:
+            try:
+                self._session.begin(read_only)
+                return self._session
+            except DatabaseUnavailableError:
+                self.close()
+        session = self._session = open_session(self._address, self._application_name)
+        self._opened_at = time.monotonic()
+        if not self._schema_checked:
+            check_schema(session)
+            self._schema_checked = True
+        session.begin(read_only)
+        return session

@@ -1,0 +1,35 @@
+-- What each function group may do. Applied after every migration, as a whole: whatever is not
+-- written here is taken away, and a new table belongs to nobody until it is named here.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO tw_read, tw_trade, tw_record, tw_acknowledge',
+                   current_database());
+END
+$$;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge;
+
+GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge;
+GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge;
+
+-- query_api
+GRANT SELECT ON bars, cycles, orders, positions, account_snapshots TO tw_read;
+
+-- compute_features, assess_risk
+GRANT SELECT, INSERT, UPDATE ON bars, technical_indicators TO tw_trade;
+GRANT SELECT, INSERT ON predictions, decisions, order_intents, cycles TO tw_trade;
+GRANT SELECT ON orders, positions, account_snapshots TO tw_trade;
+
+-- record_broker_state, record_orders, log_trades, record_alert
+GRANT SELECT, UPDATE (status, broker_order_id, outcome_code, outcome_reason, outcome_at)
+    ON order_intents TO tw_record;
+GRANT SELECT, UPDATE (finished_at) ON cycles TO tw_record;
+GRANT SELECT, INSERT, UPDATE ON orders, positions TO tw_record;
+GRANT SELECT, INSERT ON fills, trades, account_snapshots, trade_events, alerts, alerts_log
+    TO tw_record;
+GRANT SELECT, INSERT, UPDATE (sent_at) ON outbox TO tw_record;
+
+-- the acknowledgement of alerts, which comes from outside
+GRANT SELECT ON alerts TO tw_acknowledge;
+GRANT SELECT, INSERT ON alerts_log TO tw_acknowledge;

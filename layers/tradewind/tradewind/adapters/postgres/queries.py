@@ -1,0 +1,107 @@
+"""What people ask of the store of record: the reads behind ``query_api``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from tradewind.adapters.postgres.bars import LATEST_BARS
+from tradewind.adapters.postgres.connection import Session
+from tradewind.market.bar import Bar
+
+_STATUS = """
+SELECT newest.bar_time, newest.execution, newest.decided_at, newest.finished_at,
+    (SELECT max(latest.start)
+     FROM unnest(:symbols::text[]) AS wanted(symbol)
+     CROSS JOIN LATERAL (
+         SELECT start FROM bars WHERE bars.symbol = wanted.symbol ORDER BY start DESC LIMIT 1
+     ) AS latest),
+    (SELECT count(*) FROM orders WHERE account = :account AND NOT final),
+    (SELECT count(*) FROM positions WHERE account = :account AND quantity <> 0),
+    money.equity, money.as_of
+FROM (SELECT) AS always
+LEFT JOIN LATERAL (
+    SELECT bar_time, execution, decided_at, finished_at FROM cycles
+    WHERE account = :account ORDER BY bar_time DESC LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT equity, as_of FROM account_snapshots
+    WHERE account = :account ORDER BY as_of DESC LIMIT 1
+) AS money ON true
+"""
+
+_POSITIONS = """
+SELECT p.symbol, p.strategy, p.quantity, p.cost, p.realised_pnl, p.opened_at,
+    p.broker_quantity, p.broker_as_of, newest.close, newest.start
+FROM positions AS p
+LEFT JOIN LATERAL (
+    SELECT close, start FROM bars WHERE bars.symbol = p.symbol ORDER BY start DESC LIMIT 1
+) AS newest ON true
+WHERE p.account = :account AND (p.quantity <> 0 OR p.broker_quantity <> 0)
+ORDER BY p.symbol
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """An account at a glance; None where nothing has happened yet. Times aware UTC, USD.
+
+    ``decided_at`` and ``finished_at`` are real times, ``cycle`` and ``newest_bar`` bar times.
+    """
+
+    cycle: datetime | None
+    execution: str | None
+    decided_at: datetime | None
+    finished_at: datetime | None
+    newest_bar: datetime | None
+    open_orders: int
+    holdings: int
+    equity: Decimal | None
+    equity_as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """A position of ours (``quantity``) beside the broker's. Amounts in USD.
+
+    ``quantity`` zero and ``strategy`` empty: a foreign position. ``last_price`` is the close of the
+    symbol's newest bar, None when there is none.
+    """
+
+    symbol: str
+    strategy: str
+    quantity: Decimal
+    cost: Decimal
+    realised_pnl: Decimal
+    opened_at: datetime | None
+    broker_quantity: Decimal
+    broker_as_of: datetime | None
+    last_price: Decimal | None
+    last_price_at: datetime | None
+
+    @property
+    def unrealised_pnl(self) -> Decimal | None:
+        if self.last_price is None:
+            return None
+        return self.quantity * self.last_price - self.cost
+
+
+class PostgresQueries:
+    """Reads of one transaction; each is one statement."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def status(self, account: str, symbols: Sequence[str]) -> Status:
+        rows = self._session.rows(_STATUS, account=account, symbols=list(symbols))
+        return Status(*rows[0])
+
+    def prices(self, symbols: Sequence[str]) -> list[Bar]:
+        """The newest bar of each symbol that has any, by symbol."""
+        return [Bar(*row) for row in self._session.rows(LATEST_BARS, symbols=list(symbols))]
+
+    def positions(self, account: str) -> list[PositionView]:
+        """Everything held, ours and foreign, by symbol."""
+        return [PositionView(*row) for row in self._session.rows(_POSITIONS, account=account)]
