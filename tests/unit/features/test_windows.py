@@ -162,6 +162,11 @@ def test_a_price_of_zero_is_refused() -> None:
         feature_window(with_newest(still(), low=Decimal(0)), session_of)
 
 
+def test_a_price_that_is_no_number_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="not finite"):
+        feature_window(with_newest(still(), high=Decimal("NaN")), session_of)
+
+
 # -- the fingerprint -------------------------------------------------------------------------
 
 
