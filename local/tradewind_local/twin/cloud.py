@@ -35,6 +35,8 @@ class LocalCloud:
         self._supervisor = supervisor
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        # Whether the last start found a saved state to go on from.
+        self.resumed = False
 
     @property
     def url(self) -> str:
@@ -45,6 +47,7 @@ class LocalCloud:
         return self._folder / "cloud.log"
 
     def start(self) -> None:
+        self.resumed = (self._folder / "state").is_dir() and any((self._folder / "state").iterdir())
         for attempt in range(1, _START_ATTEMPTS + 1):
             self.port = _free_port()
             self._prepare_folder()

@@ -23,6 +23,7 @@ from tradewind_local.twin.template import (
     leave_out,
     leave_out_layers,
     load_template,
+    localise_api_addresses,
     make_local,
     translate,
 )
@@ -90,6 +91,7 @@ def deploy(root: Path, cloud: LocalCloud, reports: Path, settings: LocalSettings
     translated = translate(local, settings.parameters, REGION)
     stack, left = leave_out(translated, _runs_locally(), settings.stand_ins)
     disable_schedules(stack)
+    stack = localise_api_addresses(stack, cloud.url)
     add_environment(stack, settings.variables, settings.database_variables)
     _apply(cloud, objects, stack, settings.parameters)
     return _describe(cloud, [*left_layers, *left])

@@ -8,12 +8,14 @@ The template itself is never edited: it is read, changed in memory and handed ov
    expands the SAM resources.
 3. Resources the local cloud cannot run are taken out, and what refers to them gets a stand-in
    value. Each is listed as :class:`LeftOut`.
-4. Schedules are deployed disabled: a replay calls their targets itself.
+4. Schedules are deployed disabled: a replay calls their targets itself. An API's address becomes
+   that of the local cloud.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -35,6 +37,8 @@ _REPLACED = {
     "AWS::RDS::DBInstance": "an embedded PostgreSQL server takes its place",
 }
 _NOT_AVAILABLE = "the local cloud does not run this type"
+_METRIC_MATH = "the local cloud's alarms know no metric math"
+_API_ADDRESS = re.compile(r"https://\$\{(\w+)\}\.execute-api\.[^/]+/")
 _SUB_TOKEN = re.compile(r"\$\{([^!}][^}]*)\}")
 
 
@@ -139,6 +143,7 @@ def make_local(template: Template, root: Path, code_uri: Callable[[str, str], st
 
 def translate(template: Template, parameters: Mapping[str, str], region: str) -> Template:
     """Expand the SAM resources with AWS's own translator. Raises InvalidInputError."""
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     os.environ.setdefault("AWS_DEFAULT_REGION", region)  # the translator asks boto3 for it
     from samtranslator.model.exceptions import (  # half a second of imports
         InvalidDocumentException,
@@ -163,13 +168,11 @@ def leave_out(
     gone: dict[str, LeftOut] = {}
     kept: dict[str, Any] = {}
     for name, resource in template["Resources"].items():
-        kind = resource["Type"]
-        if kind in _REPLACED:
-            gone[name] = LeftOut(name, kind, _REPLACED[kind])
-        elif not runs_locally(kind):
-            gone[name] = LeftOut(name, kind, _NOT_AVAILABLE)
-        else:
+        reason = _why_not_local(resource, runs_locally)
+        if reason is None:
             kept[name] = resource
+        else:
+            gone[name] = LeftOut(name, resource["Type"], reason)
     for resource in kept.values():
         _without_dependencies_on(resource, gone)
     result = {**template, "Resources": kept}
@@ -196,6 +199,21 @@ def disable_schedules(template: Template) -> None:
             resource["Properties"]["State"] = "DISABLED"
 
 
+def localise_api_addresses(template: Template, cloud_url: str) -> Template:
+    """``https://${Api}.execute-api.…/v1`` is ``<cloud>/_aws/execute-api/${Api}/v1`` here."""
+
+    def localise(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: localise(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [localise(item) for item in node]
+        if isinstance(node, str):
+            return _API_ADDRESS.sub(rf"{cloud_url}/_aws/execute-api/${{\1}}/", node)
+        return node
+
+    return {**template, "Outputs": localise(template.get("Outputs", {}))}
+
+
 def add_environment(
     template: Template, variables: Mapping[str, str], database_variables: Mapping[str, str]
 ) -> None:
@@ -205,6 +223,17 @@ def add_environment(
         if "DATABASE_HOST" in environment:
             environment.update(database_variables)
         environment.update(variables)
+
+
+def _why_not_local(resource: Mapping[str, Any], runs_locally: Callable[[str], bool]) -> str | None:
+    kind = resource["Type"]
+    if kind in _REPLACED:
+        return _REPLACED[kind]
+    if not runs_locally(kind):
+        return _NOT_AVAILABLE
+    if kind == "AWS::CloudWatch::Alarm" and "Metrics" in resource.get("Properties", {}):
+        return _METRIC_MATH
+    return None
 
 
 def _without_dependencies_on(resource: dict[str, Any], gone: Mapping[str, LeftOut]) -> None:

@@ -1,0 +1,104 @@
+# A thin skin over .venv/bin/tradewind and the checkers. `make help` lists what there is.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+SAM_VENV := .venv-sam
+BIN := $(VENV)/bin
+
+# The stamp's name carries the requirements' checksum: changed requirements install anew.
+RUN_SUM := $(shell cat requirements/run.txt | cksum | cut -d' ' -f1)
+TEST_SUM := $(shell cat requirements/run.txt requirements/test.txt | cksum | cut -d' ' -f1)
+SAM_SUM := $(shell cat requirements/sam.txt 2>/dev/null | cksum | cut -d' ' -f1)
+RUN_STAMP := $(VENV)/.installed-run-$(RUN_SUM)
+TEST_STAMP := $(VENV)/.installed-test-$(TEST_SUM)
+SAM_STAMP := $(SAM_VENV)/.installed-$(SAM_SUM)
+NODE_STAMP := node_modules/.installed
+PIP_OPTIONS := --quiet --disable-pip-version-check
+PIP_INSTALL := $(BIN)/python -m pip install $(PIP_OPTIONS)
+
+# The first of these that is 3.11, 3.12 or 3.13 and can make environments; PYTHON=... overrides.
+PYTHONS := python3 python3.13 python3.12 python3.11
+PYTHON ?= $(shell for candidate in $(PYTHONS); do \
+	if "$$candidate" -c 'import ensurepip, ssl, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		>/dev/null 2>&1; then echo "$$candidate"; break; fi; done)
+
+# make run: BARS="AAPL=a.csv MSFT=b.csv" DATE=2020-11-12 MINUTES=390 LABEL=end TIMEZONE=...
+#           STATE=dir KEEP=1 JSON=out.json SEED=7 SYMBOLS="AAPL MSFT"
+RUN_OPTIONS = $(foreach bars,$(BARS),--bars '$(bars)') \
+	$(foreach symbol,$(SYMBOLS),--symbols '$(symbol)') \
+	$(if $(DATE),--date '$(DATE)') \
+	$(if $(MINUTES),--minutes '$(MINUTES)') \
+	$(if $(LABEL),--label '$(LABEL)') \
+	$(if $(TIMEZONE),--timezone '$(TIMEZONE)') \
+	$(if $(STATE),--state '$(STATE)') \
+	$(if $(JSON),--json '$(JSON)') \
+	$(if $(SEED),--seed '$(SEED)') \
+	$(if $(filter-out 0 no false,$(KEEP)),--keep)
+
+.PHONY: help run test test-all lint types imports unit bench sessions clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(RUN_STAMP) ## the whole stack on this machine, fed with a session (BARS=... DATE=... STATE=...)
+	@$(BIN)/tradewind run $(RUN_OPTIONS)
+
+test: lint types imports $(SAM_STAMP) $(NODE_STAMP) ## everything that is checked on each change
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint types imports $(SAM_STAMP) $(NODE_STAMP) ## make test, and the tests that take minutes
+	$(BIN)/python -m pytest
+
+lint: $(TEST_STAMP) ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(TEST_STAMP) ## types, strictly
+	$(BIN)/mypy layers/tradewind/tradewind local/tradewind_local $(wildcard functions/*/app.py)
+
+imports: $(TEST_STAMP) ## which package may import which
+	$(BIN)/lint-imports
+
+bench: $(TEST_STAMP) ## time per cycle, cold imports and memory of every function
+	$(BIN)/python -m benchmarks
+
+sessions: $(TEST_STAMP) ## write the table of the exchange's sessions anew
+	$(BIN)/python -m tradewind_local.build_sessions
+
+clean: ## remove environments, caches and builds (never a STATE folder)
+	rm -rf $(VENV) $(SAM_VENV) node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache \
+		.hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- environments -------------------------------------------------------------------------------
+
+$(RUN_STAMP):
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Tradewind needs Python 3.11, 3.12 or 3.13 with its venv module and found none: tried" \
+			"$(PYTHONS). Install one, or name it: make run PYTHON=/path/to/python3.13" >&2; \
+		exit 2; fi
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo "Making an environment in $(VENV) with $$("$(PYTHON)" --version)"; \
+		"$(PYTHON)" -m venv --clear $(VENV); fi
+	@echo "Installing what make run needs (requirements/run.txt)"
+	@$(PIP_INSTALL) -r requirements/run.txt
+	@$(BIN)/python local/link_sources.py
+	@touch $@
+
+$(TEST_STAMP): $(RUN_STAMP)
+	@echo "Installing what make test needs beyond that (requirements/test.txt)"
+	@$(PIP_INSTALL) -r requirements/test.txt
+	@touch $@
+
+# sam needs other versions of what the run environment pins, so it lives apart.
+$(SAM_STAMP): $(TEST_STAMP) requirements/sam.txt
+	@echo "Installing sam for the build test (requirements/sam.txt)"
+	@$(BIN)/python -m venv --clear $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip install $(PIP_OPTIONS) -r requirements/sam.txt
+	@touch $@
+
+$(NODE_STAMP): package.json
+	@echo "Installing the state machine checker (package.json)"
+	@npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@

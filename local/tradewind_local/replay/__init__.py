@@ -1,0 +1,1 @@
+"""A session of the market, minute by minute, through the deployed stack."""

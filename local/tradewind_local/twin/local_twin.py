@@ -1,0 +1,158 @@
+"""The whole of Tradewind on this machine: database, exchange, local cloud, deployed stack."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pg8000.native
+
+from tradewind_local.exchange.control import ExchangeControl
+from tradewind_local.exchange.process import ExchangeProcess
+from tradewind_local.postgres_server import PostgresServer
+from tradewind_local.twin.cloud import LocalCloud
+from tradewind_local.twin.deploy import DeployFailedError, Deployment, LocalSettings, deploy
+from tradewind_local.twin.folder import StateFolder
+from tradewind_local.twin.template import StandIns
+
+# The database roles that functions log in as; migrate_schema creates them without a password,
+# because on AWS they log in by IAM token.
+_LOGINS_LIKE = "tw\\_%"
+_EXECUTIONS_SECONDS = 15.0
+
+Say = Callable[[str], None]
+
+
+class LocalTwin:
+    """``start()`` brings it up from whatever the folder holds, ``stop()`` takes it down surely.
+
+    Start it from the main thread: its processes die with the thread that started them.
+    """
+
+    def __init__(
+        self, root: Path, folder: StateFolder, symbols: tuple[str, ...], seed: int
+    ) -> None:
+        """``root`` is the checkout with template.yaml; ``seed`` shapes the exchange's ticks."""
+        self._root = root
+        self._folder = folder
+        self._symbols = symbols
+        self.reports = folder.fresh_reports()
+        self.postgres = PostgresServer(folder.postgres)
+        self.exchange = ExchangeProcess(folder.exchange, seed=seed)
+        self.cloud = LocalCloud(folder.cloud, folder.supervisor)
+        self.deployment = Deployment([], {}, {}, {})
+        self._complete = False
+
+    @property
+    def market(self) -> ExchangeControl:
+        return self.exchange.control
+
+    def start(self, say: Say) -> None:
+        for name in self._folder.supervisor.remove_stale():
+            say(f"ended a {name} that an earlier command left behind")
+        self.postgres.start()
+        self.exchange.start()
+        self.cloud.start()
+        self._deploy(say)
+        self._let_functions_log_in()
+        self._fill_secrets()
+        self._complete = True
+
+    def stop(self) -> None:
+        """Stop everything. The local cloud saves its state only when it is whole: a stack half
+        deployed cannot be gone on from, and a run under way would come back as failed, while a
+        forgotten one is simply run again."""
+        try:
+            if self._complete and self.cloud.alive() and self._executions_ended():
+                self.cloud.stop()
+        finally:
+            self.cloud.kill()
+            self.exchange.stop()
+            self.postgres.stop()
+            self._folder.supervisor.forget_all()
+
+    def owner_connection(self) -> pg8000.native.Connection:
+        """A connection to the database as its owner."""
+        return pg8000.native.Connection(
+            self.postgres.user,
+            host=self.postgres.host,
+            port=self.postgres.port,
+            database=self.postgres.database,
+            password=self.postgres.password,
+        )
+
+    def _deploy(self, say: Say) -> None:
+        settings = LocalSettings(
+            parameters={
+                "TradingUrl": self.exchange.url,
+                "MarketDataUrl": self.exchange.url,
+                "Symbols": ",".join(self._symbols),
+            },
+            variables={"CLOCK_URL": f"{self.exchange.url}/_sim/clock"},
+            database_variables={
+                "DATABASE_PASSWORD": self.postgres.password,
+                "DATABASE_TLS": "off",
+            },
+            stand_ins=StandIns(
+                {
+                    "AWS::RDS::DBInstance": {
+                        "Endpoint.Address": self.postgres.host,
+                        "Endpoint.Port": str(self.postgres.port),
+                    }
+                }
+            ),
+        )
+        try:
+            self.deployment = deploy(self._root, self.cloud, self.reports, settings)
+        except DeployFailedError as failure:
+            if not self.cloud.resumed:
+                raise
+            say(f"the saved local cloud cannot be updated, starting with a new one ({failure})")
+            self.cloud.kill()
+            self.cloud.forget()
+            self.cloud.start()
+            self.deployment = deploy(self._root, self.cloud, self.reports, settings)
+
+    def _let_functions_log_in(self) -> None:
+        connection = self.owner_connection()
+        try:
+            logins = connection.run(
+                "SELECT rolname FROM pg_roles WHERE rolname LIKE :pattern", pattern=_LOGINS_LIKE
+            )
+            for (login,) in logins or []:
+                name = pg8000.native.identifier(login)
+                password = pg8000.native.literal(self.postgres.password)
+                connection.run(f"ALTER ROLE {name} PASSWORD {password}")
+        finally:
+            connection.close()
+
+    def _fill_secrets(self) -> None:
+        """Keys that only the simulated exchange takes (it takes any)."""
+        values: dict[str, dict[str, str]] = {
+            "BrokerSecret": {"api_key": "SIMULATED", "secret_key": "simulated"},
+            "SlackSecret": {"webhook_url": f"{self.exchange.url}/slack/simulated"},
+        }
+        secrets = self.cloud.client("secretsmanager")
+        for name, value in values.items():
+            secrets.put_secret_value(
+                SecretId=self.deployment.resources[name], SecretString=json.dumps(value)
+            )
+
+    def _executions_ended(self) -> bool:
+        """Wait for running executions; False when some are still running after a while."""
+        machines: list[str] = list(
+            self.deployment.of_type("AWS::StepFunctions::StateMachine").values()
+        )
+        states: Any = self.cloud.client("stepfunctions")
+        deadline = time.monotonic() + _EXECUTIONS_SECONDS
+        for machine in machines:
+            while states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")[
+                "executions"
+            ]:
+                if time.monotonic() > deadline or not self.cloud.alive():
+                    return False
+                time.sleep(0.05)
+        return True
