@@ -61,7 +61,7 @@ class ExchangeControl:
     def set_clock(self, now: datetime, running: bool = True) -> datetime:
         """Move the market forward to an instant, trading every tick on the way.
 
-        From then on the clock runs with real time, but never beyond 59 s into the next minute;
+        From then on the clock runs with real time, but never beyond second 59 of its minute;
         with ``running`` false it stands still. Moving it backward raises ExchangeControlError.
         """
         answer = self._call("POST", "/_sim/clock", {"now": to_iso(now), "running": running})

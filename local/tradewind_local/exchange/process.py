@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tradewind.errors import TradewindError
+
 from tradewind_local.exchange.control import ExchangeControl
 
 STARTUP_SECONDS = 20.0

@@ -1,0 +1,165 @@
+"""The exchange's state on disk: one SQLite file, committed before each answer."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tradewind.errors import InvalidInputError
+from tradewind.market.bar import from_iso
+
+from tradewind_local.exchange.model import Account, Fill, Order, Position, Touched
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS fills (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS positions (symbol TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS slack (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+"""
+
+_DECIMALS = frozenset(
+    {
+        *("qty", "limit_price", "stop_price", "reserve_price", "filled_qty", "filled_value"),
+        *("price", "cum_qty", "leaves_qty"),
+        *("cost", "realized", "opening_cash", "cash", "last_equity"),
+    }
+)
+_TIMES = frozenset(
+    {
+        *("created_at", "updated_at", "submitted_at", "expires_at", "filled_at", "expired_at"),
+        *("canceled_at", "replaced_at", "at"),
+    }
+)
+_DATES = frozenset({"opened_on"})
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What an earlier process left; ``now`` is None when its clock was never set."""
+
+    account: Account
+    now: datetime | None
+    running: bool
+    orders: list[Order]
+    fills: list[Fill]
+    positions: dict[str, Position]
+
+
+class Store:
+    """Rows of JSON. Nothing here knows what they mean."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.connection = sqlite3.connect(path, check_same_thread=False)
+        # A SIGKILL of ours loses nothing that was committed; only a power cut could.
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self.connection.executescript(_SCHEMA)
+
+    def open_account(self, seed: int, cash: Decimal) -> None:
+        """Fix seed and opening cash on first use. InvalidInputError when they were others."""
+        account = {"seed": seed, "opening_cash": str(cash)}
+        known = self.fact("founded")
+        if known is None:
+            self.put_fact("founded", account)
+            self.put_fact("account", _plain(asdict(Account(cash, cash, cash))))
+            self.connection.commit()
+        elif known["seed"] != seed or Decimal(known["opening_cash"]) != cash:
+            raise InvalidInputError(
+                f"this exchange was founded with seed {known['seed']} and "
+                f"{known['opening_cash']} USD, not with seed {seed} and {cash} USD: "
+                "use the same or a new state folder"
+            )
+
+    def load(self) -> Saved:
+        clock = self.fact("clock") or {"now": None, "running": False}
+        return Saved(
+            account=Account(**_typed(self.fact("account"))),
+            now=None if clock["now"] is None else from_iso(clock["now"]),
+            running=clock["running"],
+            orders=[Order(**_typed(row)) for row in self._bodies("orders")],
+            fills=[Fill(**_typed(row)) for row in self._bodies("fills")],
+            positions={
+                row["symbol"]: Position(**_typed(row))
+                for row in self._bodies("positions", order_by="symbol")
+            },
+        )
+
+    def save(self, touched: Touched, account: Account) -> None:
+        """Write what changed; the caller commits."""
+        run = self.connection.executemany
+        run(
+            "INSERT OR REPLACE INTO orders VALUES (?, ?)",
+            [(order.number, _dump(order)) for order in touched.orders.values()],
+        )
+        run(
+            "INSERT INTO fills VALUES (?, ?)",
+            [(fill.number, _dump(fill)) for fill in touched.fills],
+        )
+        run(
+            "INSERT OR REPLACE INTO positions VALUES (?, ?)",
+            [(position.symbol, _dump(position)) for position in touched.positions.values()],
+        )
+        self.put_fact("account", _plain(asdict(account)))
+        touched.clear()
+
+    def add_slack(self, message: Mapping[str, Any]) -> None:
+        self.connection.execute("INSERT INTO slack (body) VALUES (?)", (json.dumps(message),))
+
+    def slack(self) -> list[dict[str, Any]]:
+        return self._bodies("slack")
+
+    def slack_count(self) -> int:
+        count: int = self.connection.execute("SELECT count(*) FROM slack").fetchone()[0]
+        return count
+
+    def fact(self, name: str) -> Any:
+        row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put_fact(self, name: str, value: object) -> None:
+        self.connection.execute(
+            "INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value))
+        )
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _bodies(self, table: str, order_by: str = "number") -> list[dict[str, Any]]:
+        rows = self.connection.execute(f"SELECT body FROM {table} ORDER BY {order_by}")  # noqa: S608
+        return [json.loads(row[0]) for row in rows]
+
+
+def _dump(thing: Order | Fill | Position) -> str:
+    return json.dumps(_plain(asdict(thing)))
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        if value is None or isinstance(value, str | int | bool)
+        else value.isoformat()
+        if isinstance(value, date)
+        else str(value)
+        for name, value in fields.items()
+    }
+
+
+def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(name, value) for name, value in fields.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in _DECIMALS:
+        return Decimal(value)
+    if name in _TIMES:
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if name in _DATES else value
