@@ -77,6 +77,8 @@ class ExchangeProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # Ctrl-C in the terminal is for our owner, who then stops us in order.
+                start_new_session=True,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(import_path)},
             )
         deadline = time.monotonic() + STARTUP_SECONDS
