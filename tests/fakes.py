@@ -66,9 +66,7 @@ class FakeBroker:
     def submit(self, request: OrderRequest) -> BrokerOrder:
         return self._broken("submit", lambda: self._submit(request))
 
-    def replace_stop(
-        self, order_id: str, client_order_id: str, stop_price: Decimal
-    ) -> BrokerOrder:
+    def replace_stop(self, order_id: str, client_order_id: str, stop_price: Decimal) -> BrokerOrder:
         return self._broken(
             "replace_stop", lambda: self._replace(order_id, client_order_id, stop_price)
         )

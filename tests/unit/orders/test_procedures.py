@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
 import pytest
-from tests.fakes import FakeBroker, FakeClock, Fault, an_order
 from tradewind.errors import BrokerRejectedError, OutcomeUnknownError
 from tradewind.orders import procedures
 from tradewind.orders.ids import protect_id
@@ -21,6 +20,8 @@ from tradewind.orders.model import (
     Side,
     TimeInForce,
 )
+
+from tests.fakes import FakeBroker, FakeClock, Fault, an_order
 
 EXIT = OrderIntent(
     intent_id="tw-exit",

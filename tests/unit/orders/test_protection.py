@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal as D
 
 import pytest
-from tests.fakes import an_order
 from tradewind.orders.model import BrokerOrder, OrderStatus, Side
 from tradewind.orders.protection import Need, protection_need
+
+from tests.fakes import an_order
 
 STOP = an_order(stop_price=D("98.50"))
 SITUATIONS = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal as D
 
 import pytest
-from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault
 from tradewind.errors import BrokerRejectedError, OutcomeUnknownError, ThrottledError
 from tradewind.orders.model import (
     IntentStatus,
@@ -16,6 +15,8 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 from tradewind.orders.submission import send_once
+
+from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault
 
 ENTRY = OrderRequest(
     client_order_id="tw-1",

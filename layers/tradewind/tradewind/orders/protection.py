@@ -66,7 +66,7 @@ def protection_need(
             Need.SELL,
             quantity,
             target,
-            stops[0] if stops else None,
+            None,
             f"the close {last_close} is at or below the trailing stop {target}",
         )
     if covered < quantity:

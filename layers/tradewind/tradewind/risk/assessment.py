@@ -28,7 +28,7 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 from tradewind.orders.prices import entry_limit, initial_stop
-from tradewind.orders.protection import Need, ProtectionNeed, protection_need
+from tradewind.orders.protection import Need, ProtectionNeed, protection_need, resting_stops
 from tradewind.portfolio.model import Holding
 from tradewind.risk.checks import EntryRequest, committed_exposure, first_refusal
 from tradewind.risk.limits import RiskLimits
@@ -183,6 +183,7 @@ def _assess_holding(
     why_out = _why_exit(cycle, wish, need, limits)
     if why_out is not None:
         code, reason = why_out
+        stops = resting_stops(book.open_orders, holding.symbol)
         intent = _intent(
             cycle,
             wish,
@@ -191,7 +192,7 @@ def _assess_holding(
             quantity=holding.quantity,
             order_type=OrderType.MARKET,
             stop_price=need.stop_price,
-            target=need.order.order_id if need.order else None,
+            target=stops[0].order_id if stops else None,
             reason=f"{code}: {reason}",
         )
         decision = _decision(cycle, wish, Action.EXIT, code, reason, holding.quantity)

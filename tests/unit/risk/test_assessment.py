@@ -1,0 +1,227 @@
+"""From wishes to intents. One run of 100 USD AAPL unless a case says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from tradewind.market.bar import Bar
+from tradewind.market.cycle import Cycle, execution_name
+from tradewind.market.session import Session
+from tradewind.orders.model import BrokerPosition, IntentKind, OrderClass, OrderStatus, Side
+from tradewind.portfolio.model import Holding
+from tradewind.risk.assessment import Assessment, Book, StrategyWish, assess
+from tradewind.risk.limits import RiskLimits
+from tradewind.strategies.decision import Action
+
+from tests.fakes import an_account, an_order
+
+OPEN = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
+SESSION = Session(date(2020, 11, 12), OPEN, OPEN + timedelta(minutes=390))
+NOON = OPEN + timedelta(minutes=150)
+HELD = Holding("AAPL", "sma", D(10), D(1000), D(0), OPEN)
+POSITION = BrokerPosition("AAPL", D(10), D(100), D(100), D(0))
+STOP = an_order(stop_price=D("98.50"), client_order_id="leg", order_id="stop-1")
+
+
+def cycle_at(bar_time: datetime) -> Cycle:
+    return Cycle("paper", "paper", execution_name("paper", bar_time), bar_time, SESSION)
+
+
+def bar(start: datetime, close: str = "100", symbol: str = "AAPL") -> Bar:
+    price = D(close)
+    return Bar(symbol, start, price, price, price, price, 1000, "iex")
+
+
+def wish(action: Action, newest: Bar) -> StrategyWish:
+    return StrategyWish(newest.symbol, "sma", action, "because", "a reason", newest)
+
+
+def book(bar_time: datetime, **changes: Any) -> Book:
+    plain = Book(
+        account=an_account(),
+        broker_as_of=bar_time + timedelta(seconds=63),
+        holdings={},
+        positions={},
+        open_orders=(),
+        orders_of_ours={},
+        unresolved=(),
+        highs={},
+        daily={},
+        revisions={},
+    )
+    return replace(plain, **changes)
+
+
+HOLDING = {"holdings": {"AAPL": HELD}, "positions": {"AAPL": POSITION}, "open_orders": (STOP,)}
+
+
+def run(
+    action: Action, bar_time: datetime = NOON, close: str = "100", **changes: Any
+) -> Assessment:
+    cycle = cycle_at(bar_time)
+    return assess(cycle, [wish(action, bar(bar_time, close))], book(bar_time, **changes),
+                  RiskLimits())  # fmt: skip
+
+
+def test_an_entry_carries_its_stop_and_its_expiry() -> None:
+    (intent,) = run(Action.ENTER).intents
+    assert (intent.kind, intent.side, intent.order_class) == (
+        IntentKind.ENTRY,
+        Side.BUY,
+        OrderClass.OTO,
+    )
+    # 25 % of 100,000 at a limit of 100.30; stop 1.5 % below the decision price
+    assert (intent.quantity, intent.limit_price, intent.stop_price) == (
+        D(249),
+        D("100.30"),
+        D("98.50"),
+    )
+    assert intent.expires_at == NOON + timedelta(minutes=1, seconds=45)
+
+
+MINUTES = [
+    # (minutes after the open of the decided bar, the wish, what becomes of it and why)
+    ("the run at 9:34 is too early", 3, Action.ENTER, Action.WAIT, "outside_entry_window"),
+    ("the run at 9:35 may enter", 4, Action.ENTER, Action.ENTER, "because"),
+    ("the run at 15:44 may enter", 373, Action.ENTER, Action.ENTER, "because"),
+    ("the run at 15:45 may not", 374, Action.ENTER, Action.WAIT, "outside_entry_window"),
+    ("the run at 15:54 holds", 383, Action.HOLD, Action.HOLD, "because"),
+    ("the run at 15:55 closes", 384, Action.HOLD, Action.EXIT, "session_end"),
+    ("the run at 16:00 sends nothing", 389, Action.HOLD, Action.HOLD, "session_over"),
+    ("nor does it enter", 389, Action.ENTER, Action.WAIT, "session_over"),
+]
+
+
+@pytest.mark.parametrize(
+    ("minute", "wanted", "action", "code"),
+    [row[1:] for row in MINUTES],
+    ids=[str(row[0]) for row in MINUTES],
+)
+def test_the_clock_of_a_session(minute: int, wanted: Action, action: Action, code: str) -> None:
+    held = HOLDING if wanted is Action.HOLD else {}
+    (decision,) = run(wanted, OPEN + timedelta(minutes=minute), **held).decisions
+    assert (decision.wanted, decision.action, decision.reason_code) == (wanted, action, code)
+
+
+REFUSALS = [
+    ("the broker was read before this run", {"broker_as_of": NOON}, "stale_broker_state"),
+    ("the broker was never read", {"broker_as_of": None, "account": None}, "no_broker_state"),
+    ("the account is blocked", {"account": an_account(trading_blocked=True)}, "account_blocked"),
+    ("-10 % today", {"account": an_account(equity=D(90_000))}, "daily_drawdown"),
+    ("an order is open", {"open_orders": (an_order(),)}, "open_order"),
+    ("shares that are not ours", {"positions": {"AAPL": POSITION}}, "foreign_position"),
+    ("no cash", {"account": an_account(buying_power=D(0))}, "no_size"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"), [row[1:] for row in REFUSALS], ids=[str(row[0]) for row in REFUSALS]
+)
+def test_refusals(changes: dict[str, Any], code: str) -> None:
+    assessment = run(Action.ENTER, **changes)
+    assert assessment.intents == ()
+    (decision,) = assessment.decisions
+    assert (decision.action, decision.reason_code) == (Action.WAIT, code)
+    assert decision.reason
+
+
+def test_a_hair_above_the_drawdown_limit_still_enters() -> None:
+    assert run(Action.ENTER, account=an_account(equity=D("90000.01"))).intents
+
+
+def test_an_intent_without_outcome_blocks_its_symbol_and_counts_as_exposure() -> None:
+    (pending,) = run(Action.ENTER).intents
+    blocked = run(Action.ENTER, unresolved=(pending,))
+    assert blocked.decisions[0].reason_code == "unresolved_intent"
+    other = replace(pending, symbol="MSFT", quantity=D(950))  # 95,285 of 100,000 USD
+    (intent,) = run(Action.ENTER, unresolved=(other,)).intents
+    assert intent.quantity == D(47)
+
+
+def test_an_exit_names_the_stop_to_cancel_and_the_one_to_put_back() -> None:
+    (intent,) = run(Action.EXIT, **HOLDING).intents
+    assert (intent.kind, intent.quantity) == (IntentKind.EXIT, D(10))
+    assert (intent.target_order_id, intent.stop_price) == ("stop-1", D("98.50"))
+    assert intent.expires_at is None
+
+
+def test_an_exit_needs_no_fresh_broker_state() -> None:
+    assert run(Action.EXIT, **HOLDING, broker_as_of=OPEN).intents[0].kind is IntentKind.EXIT
+
+
+def test_an_exit_already_working_is_waited_for() -> None:
+    sale = an_order(order_id="sale", order_type="market")
+    assessment = run(Action.EXIT, **{**HOLDING, "open_orders": (sale,)})
+    assert assessment.intents == ()
+    assert assessment.decisions[0].reason_code == "exit_working"
+
+
+PROTECTION = [
+    ("no stop rests", {"open_orders": ()}, "100", IntentKind.PROTECT, "98.50"),
+    ("the high rose to 105", {"highs": {"AAPL": D(105)}}, "104.9", IntentKind.REPRICE, "103.42"),
+    ("the close fell below the trail", {"highs": {"AAPL": D(105)}}, "103", IntentKind.EXIT,
+     "103.42"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "close", "kind", "stop"),
+    [row[1:] for row in PROTECTION],
+    ids=[str(row[0]) for row in PROTECTION],
+)
+def test_protection_is_kept_up(
+    changes: dict[str, Any], close: str, kind: IntentKind, stop: str
+) -> None:
+    (intent,) = run(Action.HOLD, close=close, **{**HOLDING, **changes}).intents
+    assert (intent.kind, intent.stop_price, intent.side) == (kind, D(stop), Side.SELL)
+
+
+def test_a_late_entry_is_cancelled_before_anything_else() -> None:
+    entry = an_order(
+        order_id="entry",
+        side=Side.BUY,
+        order_type="limit",
+        limit_price=D("100.30"),
+        filled_quantity=D(4),
+        status=OrderStatus.PARTIALLY_FILLED,
+    )
+    (intent,) = run(
+        Action.EXIT, **{**HOLDING, "open_orders": (entry,)}, orders_of_ours={"entry": "tw-1"}
+    ).intents
+    assert (intent.kind, intent.target_order_id) == (IntentKind.CANCEL_ENTRY, "entry")
+
+
+def test_a_foreign_purchase_is_never_cancelled() -> None:
+    entry = an_order(order_id="theirs", side=Side.BUY, order_type="limit", limit_price=D(100))
+    assessment = run(Action.ENTER, open_orders=(entry,))
+    assert assessment.intents == ()
+    assert assessment.decisions[0].reason_code == "open_order"
+
+
+def test_exits_are_sent_before_entries_and_funds_are_shared() -> None:
+    cycle = cycle_at(NOON)
+    symbols = ["AAPL", "INTC", "MSFT", "QQQ", "SPY", "WMT"]
+    wishes = [wish(Action.ENTER, bar(NOON, symbol=symbol)) for symbol in symbols]
+    wishes[3] = wish(Action.EXIT, bar(NOON, symbol="QQQ"))
+    held = replace(HELD, symbol="QQQ")
+    position = replace(POSITION, symbol="QQQ")
+    assessment = assess(
+        cycle,
+        wishes,
+        book(NOON, holdings={"QQQ": held}, positions={"QQQ": position}),
+        RiskLimits(),
+    )
+    kinds = [(intent.kind, intent.symbol) for intent in assessment.intents]
+    assert kinds[0] == (IntentKind.EXIT, "QQQ")
+    entries = [i for i in assessment.intents if i.kind is IntentKind.ENTRY]
+    spent = sum((i.quantity * (i.limit_price or 0) for i in entries), D(0))
+    assert spent + 1000 <= 100_000  # the position still held counts
+    assert [i.symbol for i in entries] == ["AAPL", "INTC", "MSFT", "SPY"]
+
+
+def test_the_same_minute_decides_the_same() -> None:
+    assert run(Action.ENTER) == run(Action.ENTER)

@@ -1,0 +1,213 @@
+"""The schedule's tick: which bar, when, and what happens when it is not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from tradewind.errors import CycleFailedBeforeError, ProviderUnavailableError
+from tradewind.market.bar import Bar
+from tradewind.market.session_table import default_table
+from tradewind.use_cases.fetch_bars import FetchOutcome, fetch_bars
+from tradewind.use_cases.ports import PayloadRef
+
+from tests.fakes import FakeClock
+
+T = datetime(2020, 11, 12, 15, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakeProvider:
+    """Has each symbol's bar from ``there_at`` on (seconds after the run's minute)."""
+
+    there_at: Mapping[str, float]
+    clock: FakeClock
+    run_at: datetime = T
+    down: bool = False
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    def bars(self, symbols: Sequence[str], first: datetime, last: datetime) -> list[Bar]:
+        self.asked.append((first, last))
+        if self.down:
+            raise ProviderUnavailableError("status 503")
+        since = (self.clock.now() - self.run_at).total_seconds()
+        return [a_bar(s, last) for s in symbols if since >= self.there_at[s]]
+
+
+@dataclass
+class FakePayloads:
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, key: str, body: bytes, count: int) -> PayloadRef:
+        self.objects[key] = body
+        return PayloadRef(key, "hash", count)
+
+    def get(self, ref: PayloadRef) -> bytes:
+        return self.objects[ref.key]
+
+    def newest(self, key: str) -> bytes | None:
+        return self.objects.get(key)
+
+
+@dataclass
+class FakeCycles:
+    started: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    failed: bool = False
+
+    def start(self, name: str, payload: Mapping[str, Any]) -> bool:
+        if self.failed:
+            raise CycleFailedBeforeError(f"run {name} exists and is FAILED")
+        new = name not in self.started
+        self.started.setdefault(name, payload)
+        return new
+
+
+@dataclass
+class FakeTopic:
+    published: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def publish(self, message: Mapping[str, Any]) -> None:
+        self.published.append(message)
+
+
+def a_bar(symbol: str, start: datetime) -> Bar:
+    return Bar(symbol, start, D(100), D(101), D(99), D("100.5"), 1000, "iex")
+
+
+@dataclass
+class World:
+    clock: FakeClock
+    provider: FakeProvider
+    payloads: FakePayloads = field(default_factory=FakePayloads)
+    cycles: FakeCycles = field(default_factory=FakeCycles)
+    topic: FakeTopic = field(default_factory=FakeTopic)
+
+    def tick(self, scheduled: datetime) -> FetchOutcome:
+        return fetch_bars(
+            scheduled,
+            account="paper",
+            mode="paper",
+            symbols=("AAPL", "MSFT"),
+            sessions=default_table(),
+            provider=self.provider,
+            payloads=self.payloads,
+            cycles=self.cycles,
+            alerts=self.topic,
+            clock=self.clock,
+        )
+
+
+def world(after: float = 0, *, aapl: float = 2, msft: float = 2, run_at: datetime = T) -> World:
+    clock = FakeClock(run_at + timedelta(seconds=after))
+    return World(clock, FakeProvider({"AAPL": aapl, "MSFT": msft}, clock, run_at))
+
+
+def test_run_t_decides_on_the_bar_before_it() -> None:
+    w = world()
+    fetched = w.tick(T)
+    assert fetched.outcome == "started"
+    assert fetched.bar_time == T - timedelta(minutes=1)
+    assert fetched.execution == "paper-20201112T1459Z"
+    payload = w.cycles.started["paper-20201112T1459Z"]
+    assert payload["bar_time"] == "2020-11-12T14:59:00Z"
+    assert payload["scheduled_time"] == "2020-11-12T15:00:00Z"
+    assert payload["session"] == {
+        "date": "2020-11-12",
+        "open": "2020-11-12T14:30:00Z",
+        "close": "2020-11-12T21:00:00Z",
+    }
+    assert len(json.loads(w.payloads.objects[payload["bars"]["key"]])) == 2
+
+
+def test_the_last_ten_minutes_are_read_again() -> None:
+    w = world()
+    w.tick(T)
+    assert w.provider.asked[-1] == (T - timedelta(minutes=10), T - timedelta(minutes=1))
+
+
+def test_bars_before_the_open_are_not_asked_for() -> None:
+    opening = datetime(2020, 11, 12, 14, 33, tzinfo=UTC)
+    w = world(run_at=opening)
+    w.tick(opening)
+    assert w.provider.asked[-1][0] == datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
+
+
+LOOKS = [
+    # (AAPL's bar is there after, MSFT's, time of the last look, missing)
+    ("both in time", 2, 2, 3, ()),
+    ("one late", 2, 5.5, 6, ()),
+    ("one never", 2, 99, 15, ("MSFT",)),
+    ("none at all", 99, 99, 15, ("AAPL", "MSFT")),
+]
+
+
+@pytest.mark.parametrize(
+    ("aapl", "msft", "last_look", "missing"),
+    [row[1:] for row in LOOKS],
+    ids=[str(row[0]) for row in LOOKS],
+)
+def test_it_looks_from_3_to_15_seconds_and_then_runs_all_the_same(
+    aapl: float, msft: float, last_look: float, missing: tuple[str, ...]
+) -> None:
+    w = world(aapl=aapl, msft=msft)
+    fetched = w.tick(T)
+    assert fetched.missing == missing
+    assert fetched.outcome == "started"
+    assert w.clock.now() == T + timedelta(seconds=last_look)
+
+
+def test_a_provider_that_is_down_does_not_stop_the_run() -> None:
+    # Exits, protection and the close do not wait for a provider.
+    w = world()
+    w.provider.down = True
+    fetched = w.tick(T)
+    assert (fetched.outcome, fetched.bars) == ("started", 0)
+
+
+def test_a_second_delivery_changes_nothing() -> None:
+    w = world()
+    w.tick(T)
+    assert w.tick(T).outcome == "already_done"
+    assert len(w.cycles.started) == 1
+
+
+def test_a_run_that_failed_is_told_of_and_not_run_again() -> None:
+    w = world()
+    w.cycles.failed = True
+    assert w.tick(T).outcome == "already_done"
+    assert [m["type"] for m in w.topic.published] == ["cycle_failed_before"]
+
+
+OUTSIDE = [
+    ("before the open", datetime(2020, 11, 12, 14, 30, tzinfo=UTC)),
+    ("a minute after the last run", datetime(2020, 11, 12, 21, 1, tzinfo=UTC)),
+    ("Thanksgiving", datetime(2020, 11, 26, 15, 0, tzinfo=UTC)),
+    ("the afternoon of a half-day", datetime(2020, 11, 27, 18, 1, tzinfo=UTC)),
+    ("a Saturday", datetime(2020, 11, 14, 15, 0, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize("when", [row[1] for row in OUTSIDE], ids=[row[0] for row in OUTSIDE])
+def test_outside_the_session_nothing_happens(when: datetime) -> None:
+    w = world(run_at=when)
+    assert w.tick(when).outcome == "no_session"
+    assert w.cycles.started == {}
+    assert w.provider.asked == []
+
+
+INSIDE = [
+    ("the first run", datetime(2020, 11, 12, 14, 31, tzinfo=UTC)),
+    ("the last run, at the close", datetime(2020, 11, 12, 21, 0, tzinfo=UTC)),
+    ("the last run of a half-day", datetime(2020, 11, 27, 18, 0, tzinfo=UTC)),
+    ("the first run in summer time", datetime(2020, 10, 28, 13, 31, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize("when", [row[1] for row in INSIDE], ids=[row[0] for row in INSIDE])
+def test_inside_the_session_it_runs(when: datetime) -> None:
+    assert world(run_at=when).tick(when).outcome == "started"
