@@ -155,7 +155,8 @@ def strategies() -> Mapping[str, Strategy]:
 def database() -> Database:
     from tradewind.adapters.postgres.database import PostgresDatabase
 
-    return PostgresDatabase(database_address())
+    function = environment().optional("AWS_LAMBDA_FUNCTION_NAME") or "tradewind"
+    return PostgresDatabase(database_address(), function)
 
 
 def database_address() -> Any:

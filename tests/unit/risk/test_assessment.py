@@ -56,7 +56,11 @@ def book(bar_time: datetime, **changes: Any) -> Book:
     return replace(plain, **changes)
 
 
-HOLDING = {"holdings": {"AAPL": HELD}, "positions": {"AAPL": POSITION}, "open_orders": (STOP,)}
+HOLDING: dict[str, Any] = {
+    "holdings": {"AAPL": HELD},
+    "positions": {"AAPL": POSITION},
+    "open_orders": (STOP,),
+}
 
 
 def run(
@@ -102,7 +106,7 @@ MINUTES = [
     ids=[str(row[0]) for row in MINUTES],
 )
 def test_the_clock_of_a_session(minute: int, wanted: Action, action: Action, code: str) -> None:
-    held = HOLDING if wanted is Action.HOLD else {}
+    held: dict[str, Any] = HOLDING if wanted is Action.HOLD else {}
     (decision,) = run(wanted, OPEN + timedelta(minutes=minute), **held).decisions
     assert (decision.wanted, decision.action, decision.reason_code) == (wanted, action, code)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewind.adapters.http import CONNECT_TIMEOUT, READ_TIMEOUT, session, with_retries
 from tradewind.errors import (
+    InvalidInputError,
     ProviderRefusedError,
     ProviderUnavailableError,
     ThrottledError,
@@ -93,7 +94,7 @@ class AlpacaMarketData:
                 for symbol, rows in (page["bars"] or {}).items()
                 for raw in rows
             ]
-        except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+        except (KeyError, TypeError, ValueError, InvalidOperation, InvalidInputError) as error:
             raise ProviderUnavailableError(f"{self._url}: not a bar: {error!r}") from error
 
 
