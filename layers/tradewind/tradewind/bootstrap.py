@@ -15,6 +15,8 @@ from tradewind import settings
 from tradewind.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from tradewind.adapters.postgres.connection import DatabaseAddress
+    from tradewind.adapters.postgres.database import PostgresDatabase
     from tradewind.alerts.model import Channel
     from tradewind.market.ports import MarketDataProvider
     from tradewind.orders.ports import Broker, TradingControl
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from tradewind.use_cases.place_order import Submitter
     from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
     from tradewind.use_cases.predict_trend import TrendModel
-    from tradewind.use_cases.unit_of_work import Database
 
 # Every AWS call has its own time limits; the SDK's own retries are few and jittered.
 CONNECT_TIMEOUT = 2
@@ -152,14 +153,14 @@ def strategies() -> Mapping[str, Strategy]:
 
 
 @cache
-def database() -> Database:
+def database() -> PostgresDatabase:
     from tradewind.adapters.postgres.database import PostgresDatabase
 
     function = environment().optional("AWS_LAMBDA_FUNCTION_NAME") or "tradewind"
     return PostgresDatabase(database_address(), function)
 
 
-def database_address() -> Any:
+def database_address() -> DatabaseAddress:
     """Where PostgreSQL is and how to log in: an IAM token made locally for each new connection, or
     the twin's password."""
     from tradewind.adapters.postgres.connection import DatabaseAddress
