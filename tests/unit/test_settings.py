@@ -1,0 +1,80 @@
+"""The environment: every wrong value is refused by name, and the twin's names stay on this
+machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal as D
+
+import pytest
+from tradewind.errors import InvalidInputError
+from tradewind.settings import (
+    AccountSettings,
+    DatabaseSettings,
+    Environment,
+    HardLimits,
+    clock_url,
+)
+
+GOOD = {
+    "ACCOUNT": "paper",
+    "TRADING_MODE": "paper",
+    "SYMBOLS": "AAPL, MSFT",
+    "REQUEST_BUDGET": "250",
+    "REQUEST_RESERVE": "50",
+    "MAX_ORDERS_PER_DAY": "200",
+    "MAX_NOTIONAL_PER_ORDER": "30000",
+    "MAX_NOTIONAL_PER_DAY": "2000000",
+    "DATABASE_HOST": "db.example",
+    "DATABASE_PORT": "5432",
+    "DATABASE_NAME": "tradewind",
+    "DATABASE_USER": "tw_read",
+}
+
+
+def test_good_values_are_typed() -> None:
+    env = Environment(GOOD)
+    assert AccountSettings.read(env).symbols == ("AAPL", "MSFT")
+    assert HardLimits.read(env).max_notional_per_order == D(30_000)
+    database = DatabaseSettings.read(env)
+    assert (database.tls, database.password) == ("verify-full", None)
+    assert clock_url(env) is None
+
+
+WRONG: list[tuple[str, str, Callable[[Environment], object]]] = [
+    ("ACCOUNT", " ", AccountSettings.read),
+    ("TRADING_MODE", "yolo", AccountSettings.read),
+    ("SYMBOLS", "AAPL,AAPL", AccountSettings.read),
+    ("REQUEST_BUDGET", "many", HardLimits.read),
+    ("REQUEST_BUDGET", "0", HardLimits.read),
+    ("REQUEST_RESERVE", "250", HardLimits.read),
+    ("MAX_NOTIONAL_PER_ORDER", "NaN", HardLimits.read),
+    ("MAX_NOTIONAL_PER_ORDER", "-1", HardLimits.read),
+    ("MAX_NOTIONAL_PER_DAY", "a lot", HardLimits.read),
+    ("DATABASE_PORT", "", DatabaseSettings.read),
+    ("DATABASE_TLS", "maybe", DatabaseSettings.read),
+    ("DATABASE_TLS", "off", DatabaseSettings.read),  # the host is not this machine
+    ("DATABASE_PASSWORD", "secret", DatabaseSettings.read),
+    ("CLOCK_URL", "http://clock.example/now", clock_url),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "read"), WRONG)
+def test_wrong_values_are_named(
+    name: str, value: str, read: Callable[[Environment], object]
+) -> None:
+    with pytest.raises(InvalidInputError, match=name):
+        read(Environment({**GOOD, name: value}))
+
+
+def test_a_refused_password_is_not_in_the_message() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        DatabaseSettings.read(Environment({**GOOD, "DATABASE_PASSWORD": "hunter2"}))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_twins_settings_are_taken_on_this_machine() -> None:
+    here = {**GOOD, "DATABASE_HOST": "127.0.0.1", "DATABASE_PASSWORD": "x", "DATABASE_TLS": "off",
+            "CLOCK_URL": "http://127.0.0.1:5000/_sim/clock"}  # fmt: skip
+    assert DatabaseSettings.read(Environment(here)).password == "x"
+    assert clock_url(Environment(here)) == "http://127.0.0.1:5000/_sim/clock"
