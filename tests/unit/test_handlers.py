@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tradewind import bootstrap
+from tradewind import bootstrap, settings
 from tradewind.alerts.model import Alert
 from tradewind.errors import InvalidInputError, NotifierUnavailableError
 
@@ -96,7 +96,7 @@ def test_only_the_record_that_failed_goes_back(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(
         bootstrap,
         "environment",
-        lambda: bootstrap.settings.Environment({"NOTIFY_MIN_SEVERITY": "2"}),
+        lambda: settings.Environment({"NOTIFY_MIN_SEVERITY": "2"}),
     )
     broken = {"messageId": "9", "body": "not json", "eventSource": "aws:sqs"}
     records = [record(1, "one"), record(2, "unlucky"), record(3, "minor", severity=1), broken]
