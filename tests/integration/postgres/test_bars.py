@@ -1,0 +1,219 @@
+"""The ``bars`` and ``technical_indicators`` tables, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tradewind.adapters.postgres import bars as bars_adapter
+from tradewind.adapters.postgres.connection import Session
+from tradewind.adapters.postgres.database import PostgresDatabase
+from tradewind.errors import InvalidInputError
+from tradewind.features.ports import IndicatorValue
+from tradewind.market.bar import Bar
+from tradewind.market.ports import BarWrite, DailyBar
+
+from tests.integration.postgres.rows import MINUTE, OPEN, a_bar
+
+
+def store(database: PostgresDatabase, bars: list[Bar], regular: bool = True) -> BarWrite:
+    with database.transaction() as stores:
+        return stores.bars.upsert(bars, [regular] * len(bars))
+
+
+def test_what_is_stored_comes_back_digit_for_digit(database: PostgresDatabase) -> None:
+    bar = a_bar(close=Decimal("119.530100"), volume=0)
+    store(database, [bar])
+    with database.transaction() as stores:
+        (found,) = stores.bars.latest(["AAPL", "MSFT"])
+    assert found == bar
+    assert str(found.close) == "119.530100"
+    assert found.start.tzinfo is UTC
+
+
+def test_new_equal_and_changed_bars_are_told_apart(database: PostgresDatabase) -> None:
+    assert store(database, [a_bar(minute=0), a_bar(minute=1)]) == BarWrite(2, 0)
+    # Read again with one correction and one new minute, as each run does with the last ten.
+    corrected = a_bar(minute=1, close=Decimal("119.55"))
+    again = [a_bar(minute=0), corrected, a_bar(minute=2)]
+    assert store(database, again) == BarWrite(1, 1)
+    assert store(database, again) == BarWrite(0, 0)
+    with database.transaction() as stores:
+        assert stores.bars.recent(["AAPL"], OPEN + MINUTE, 1) == {"AAPL": [corrected]}
+
+
+def test_a_correction_leaves_its_time_and_an_equal_bar_no_trace(
+    database: PostgresDatabase, ask: Callable[..., Any]
+) -> None:
+    store(database, [a_bar(minute=0), a_bar(minute=1)])
+    before = ask("SELECT xmin::text FROM bars ORDER BY start")
+    store(database, [a_bar(minute=0), a_bar(minute=1, volume=1)])
+    after = ask("SELECT xmin::text, corrected_at IS NOT NULL FROM bars ORDER BY start")
+    assert after[0] == [before[0][0], False]  # the row was not even rewritten
+    assert after[1][0] != before[1][0]
+    assert after[1][1] is True
+
+
+def test_a_bar_told_twice_in_one_batch_is_one_bar_and_the_last_counts(
+    database: PostgresDatabase,
+) -> None:
+    assert store(database, [a_bar(volume=1), a_bar(volume=2)]) == BarWrite(1, 0)
+    with database.transaction() as stores:
+        assert stores.bars.latest(["AAPL"])[0].volume == 2
+
+
+def test_500_bars_are_one_statement(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    run = Session.rows
+
+    def counted(self: Session, statement: str, **parameters: object) -> list[list[Any]]:
+        statements.append(statement)
+        return run(self, statement, **parameters)
+
+    bars = [a_bar(f"S{number:03}") for number in range(500)]
+    with database.transaction() as stores:
+        monkeypatch.setattr(Session, "rows", counted)
+        assert stores.bars.upsert(bars, [True] * 500) == BarWrite(500, 0)
+        assert len(stores.bars.latest([bar.symbol for bar in bars])) == 500
+    assert len(statements) == 2
+
+
+def test_nothing_to_store_is_no_statement_and_no_error(database: PostgresDatabase) -> None:
+    with database.transaction() as stores:
+        assert stores.bars.upsert([], []) == BarWrite(0, 0)
+        assert stores.bars.recent([], OPEN, 5) == {}
+        assert stores.bars.highs_since({}, OPEN) == {}
+        assert stores.bars.daily([], OPEN.date(), 5) == {}
+        assert stores.bars.latest([]) == []
+
+
+@pytest.mark.parametrize(
+    "bar",
+    [
+        a_bar(low=Decimal("-1")),
+        a_bar(open=Decimal(0)),
+        a_bar(high=Decimal("NaN")),
+        a_bar(high=Decimal("Infinity")),
+        a_bar(high=Decimal("119.51")),  # below the open
+        a_bar(volume=-1),
+        a_bar(start=OPEN + timedelta(seconds=1)),
+    ],
+)
+def test_a_bar_that_cannot_be_true_is_refused_with_its_whole_batch(
+    database: PostgresDatabase, bar: Bar
+) -> None:
+    with pytest.raises(InvalidInputError), database.transaction() as stores:
+        stores.bars.upsert([a_bar("MSFT"), bar], [True, True])
+    with database.transaction() as stores:
+        assert stores.bars.latest(["AAPL", "MSFT"]) == []
+
+
+def test_recent_bars_are_the_newest_regular_ones_oldest_first(database: PostgresDatabase) -> None:
+    store(database, [a_bar(minute=minute) for minute in range(5)])
+    store(database, [a_bar("MSFT", minute=3)])
+    store(database, [a_bar(minute=-1), a_bar(minute=5)], regular=False)
+    with database.transaction() as stores:
+        found = stores.bars.recent(["AAPL", "MSFT", "TSLA"], OPEN + 3 * MINUTE, 3)
+    assert {symbol: [bar.start for bar in bars] for symbol, bars in found.items()} == {
+        "AAPL": [OPEN + minute * MINUTE for minute in (1, 2, 3)],
+        "MSFT": [OPEN + 3 * MINUTE],
+    }
+
+
+def test_the_newest_bar_counts_regular_or_not(database: PostgresDatabase) -> None:
+    store(database, [a_bar(minute=0)])
+    store(database, [a_bar(minute=1)], regular=False)
+    with database.transaction() as stores:
+        assert stores.bars.latest(["AAPL"]) == [a_bar(minute=1)]
+
+
+def test_the_highest_high_since_an_entry(database: PostgresDatabase) -> None:
+    highs = [Decimal(high) for high in ("130", "121", "123", "122", "140")]
+    bars = [a_bar(minute=minute, high=high) for minute, high in enumerate(highs)]
+    store(database, bars)
+    store(database, [a_bar("MSFT", minute=2, high=Decimal("999"))], regular=False)
+    since = {"AAPL": OPEN + MINUTE, "MSFT": OPEN, "TSLA": OPEN}
+    with database.transaction() as stores:
+        # Both ends count, minutes before and after do not, nor does trading out of hours.
+        assert stores.bars.highs_since(since, OPEN + 3 * MINUTE) == {"AAPL": Decimal("123")}
+
+
+def test_sessions_are_new_york_days_with_their_first_open_and_last_close(
+    database: PostgresDatabase,
+) -> None:
+    def at(day: int, hour: int, minute: int, **prices: Any) -> Bar:
+        return a_bar(start=datetime(2020, 11, day, hour, minute, tzinfo=UTC), **prices)
+
+    store(
+        database,
+        [
+            at(9, 14, 30, open=Decimal("119.60")),
+            at(10, 14, 30, open=Decimal("119.61"), high=Decimal("125")),
+            at(10, 18, 0, low=Decimal("110")),
+            at(10, 20, 59, close=Decimal("119.69")),
+            at(11, 14, 30),
+            at(12, 14, 30),
+        ],
+    )
+    # 00:30 UTC on the 11th is still the 10th in New York; out of hours, it counts for nothing.
+    store(database, [at(11, 0, 30, high=Decimal("500"))], regular=False)
+    with database.transaction() as stores:
+        found = stores.bars.daily(["AAPL", "MSFT"], date(2020, 11, 12), 2)
+        everything = stores.bars.daily(["AAPL"], date(2020, 11, 12), 30)
+    assert [bar.session.day for bar in found["AAPL"]] == [10, 11]
+    assert found["AAPL"][0] == DailyBar(
+        symbol="AAPL",
+        session=date(2020, 11, 10),
+        open=Decimal("119.61"),
+        high=Decimal("125"),
+        low=Decimal("110"),
+        close=Decimal("119.69"),
+    )
+    assert "MSFT" not in found
+    assert [bar.session.day for bar in everything["AAPL"]] == [9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (bars_adapter.LATEST_BARS, {"symbols": ["S1", "S2"]}),
+        (bars_adapter._RECENT, {"symbols": ["S1"], "until": OPEN + 900 * MINUTE, "count": 200}),
+        (
+            bars_adapter._HIGHS_SINCE,
+            {
+                "rows": f'[{{"symbol":"S1","since":"{(OPEN + 900 * MINUTE).isoformat()}"}}]',
+                "until": OPEN + 905 * MINUTE,
+            },
+        ),
+        (bars_adapter._DAILY, {"symbols": ["S1"], "before": date(2020, 11, 13), "count": 2}),
+    ],
+)
+def test_each_minutes_reads_walk_the_key_and_never_the_table(
+    ask: Callable[..., Any], statement: str, parameters: dict[str, object]
+) -> None:
+    ask(
+        "INSERT INTO bars (symbol, start, open, high, low, close, volume, feed, in_session) "
+        "SELECT 'S' || s, '2020-11-12T14:30Z'::timestamptz + m * interval '1 minute', "
+        "1, 1, 1, 1, 1, 'iex', true FROM generate_series(1, 20) s, generate_series(0, 999) m"
+    )
+    ask("ANALYZE bars")
+    plan = "\n".join(str(row[0]) for row in ask("EXPLAIN " + statement, **parameters))
+    assert "bars_pkey" in plan
+    assert "Seq Scan on bars" not in plan
+
+
+def test_an_indicator_is_stored_once_and_its_correction_replaces_it(
+    database: PostgresDatabase, ask: Callable[..., Any]
+) -> None:
+    sma = IndicatorValue("AAPL", "sma_20", Decimal("119.123456789"), OPEN)
+    rsi = IndicatorValue("AAPL", "rsi_14", Decimal("55"), OPEN)
+    for values in ([sma, rsi], [sma, rsi], [IndicatorValue("AAPL", "rsi_14", Decimal(56), OPEN)]):
+        with database.transaction() as stores:
+            stores.indicators.save(values)
+    rows = ask("SELECT indicator_name, value FROM technical_indicators ORDER BY 1")
+    assert rows == [["rsi_14", Decimal(56)], ["sma_20", Decimal("119.123456789")]]

@@ -1,0 +1,192 @@
+"""Who may do what: each function group has its own login and no right it does not use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tradewind.adapters.postgres.database import PostgresDatabase
+from tradewind.errors import PermanentError
+from tradewind.features.ports import IndicatorValue
+from tradewind.orders.model import IntentStatus
+from tradewind.use_cases.unit_of_work import Stores
+
+from tests.integration.postgres.rows import (
+    ACCOUNT,
+    OPEN,
+    SESSION,
+    a_bar,
+    a_fill,
+    a_holding,
+    a_position,
+    a_snapshot,
+    a_trade,
+    an_intent,
+    an_order,
+    an_outcome,
+    uuid_of,
+)
+from tests.integration.postgres.test_decisions import DECISION, PREDICTION
+from tests.integration.postgres.test_messages import ALERT, EVENT, a_message
+
+Connected = Callable[[str], PostgresDatabase]
+
+# Every right of every role, as the functions' work needs it. S: select, I: insert, U: update (of
+# the columns named, where any are); nobody deletes.
+RIGHTS = {
+    "tw_read": {
+        **dict.fromkeys(("bars", "cycles", "orders", "positions", "account_snapshots"), "S"),
+        "alembic_version": "S",
+    },
+    "tw_trade": {
+        "bars": "SIU",
+        "technical_indicators": "SIU",
+        **dict.fromkeys(("predictions", "decisions", "order_intents", "cycles"), "SI"),
+        **dict.fromkeys(("orders", "positions", "account_snapshots"), "S"),
+        "alembic_version": "S",
+    },
+    "tw_record": {
+        "order_intents": "SU(broker_order_id outcome_at outcome_code outcome_reason status)",
+        "cycles": "SU(finished_at)",
+        "orders": "SIU",
+        "positions": "SIU",
+        **dict.fromkeys(("fills", "trades", "account_snapshots", "trade_events"), "SI"),
+        **dict.fromkeys(("alerts", "alerts_log"), "SI"),
+        "outbox": "SIU(sent_at)",
+        "alembic_version": "S",
+    },
+    "tw_acknowledge": {"alerts": "S", "alerts_log": "SI", "alembic_version": "S"},
+}
+
+_GRANTED = """
+SELECT relname::text,
+    (SELECT coalesce(string_agg(letter, '' ORDER BY place), '')
+     FROM (VALUES (1, 'S', 'SELECT'), (2, 'I', 'INSERT'), (3, 'U', 'UPDATE'), (4, 'D', 'DELETE'),
+                  (5, 'T', 'TRUNCATE'), (6, 'R', 'REFERENCES'), (7, 'G', 'TRIGGER'))
+          AS known(place, letter, privilege)
+     WHERE has_table_privilege(:role, pg_class.oid, privilege)),
+    (SELECT string_agg(attname::text, ' ' ORDER BY attname) FROM pg_attribute
+     WHERE attrelid = pg_class.oid AND attnum > 0
+        AND has_column_privilege(:role, attrelid, attnum, 'UPDATE')
+        AND NOT has_table_privilege(:role, attrelid, 'UPDATE'))
+FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+"""
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_each_role_has_exactly_the_rights_it_needs(ask: Callable[..., Any], role: str) -> None:
+    granted = {
+        table: rights + (f"U({columns})" if columns else "")
+        for table, rights, columns in ask(_GRANTED, role=role)
+    }
+    assert {table: rights for table, rights in granted.items() if rights} == RIGHTS[role]
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_no_role_is_more_than_a_login(ask: Callable[..., Any], role: str) -> None:
+    (attributes,) = ask(
+        "SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, "
+        "has_schema_privilege(rolname, 'public', 'CREATE'), "
+        "has_database_privilege(rolname, current_database(), 'CREATE, TEMPORARY') "
+        "FROM pg_roles WHERE rolname = :role",
+        role=role,
+    )
+    assert attributes == [True] + [False] * 7
+
+
+def test_the_read_functions_work_with_their_rights(connected: Connected) -> None:
+    with connected("tw_read").reading() as queries:
+        assert queries.status(ACCOUNT, ["AAPL"]).open_orders == 0
+        assert queries.prices(["AAPL"]) == []
+        assert queries.positions(ACCOUNT) == []
+
+
+def test_the_trade_functions_work_with_their_rights(connected: Connected) -> None:
+    for _ in range(2):
+        with connected("tw_trade").transaction() as stores:
+            stores.bars.upsert([a_bar()], [True])
+            stores.bars.recent(["AAPL"], OPEN, 1)
+            stores.bars.highs_since({"AAPL": OPEN}, OPEN)
+            stores.bars.daily(["AAPL"], SESSION, 1)
+            stores.indicators.save([IndicatorValue("AAPL", "rsi_14", a_bar().close, OPEN)])
+            stores.cycles.lock_account(ACCOUNT)
+            stores.cycles.newest_decided(ACCOUNT)
+            stores.cycles.decided(ACCOUNT, OPEN, SESSION, "paper-1")
+            stores.predictions.save([PREDICTION])
+            stores.decisions.save([DECISION])
+            stores.intents.add([an_intent()])
+            stores.intents.without_outcome(ACCOUNT)
+            stores.intents.last_revisions(ACCOUNT, ["AAPL"])
+            stores.orders.open(ACCOUNT)
+            stores.orders.intent_of(ACCOUNT)
+            stores.holdings.all(ACCOUNT)
+            stores.holdings.broker_positions(ACCOUNT)
+            stores.accounts.latest(ACCOUNT)
+
+
+def test_the_record_functions_work_with_their_rights(
+    connected: Connected, database: PostgresDatabase
+) -> None:
+    with database.transaction() as stores:
+        stores.intents.add([an_intent()])
+        stores.cycles.decided(ACCOUNT, OPEN, SESSION, "paper-1")
+    for _ in range(2):
+        with connected("tw_record").transaction() as stores:
+            stores.cycles.lock_account(ACCOUNT)
+            stores.intents.find(["tw-1"])
+            stores.intents.without_outcome(ACCOUNT)
+            stores.intents.record([an_outcome("tw-1", IntentStatus.SUBMITTED)])
+            stores.orders.upsert(ACCOUNT, [an_order(client_order_id="tw-1")], OPEN)
+            stores.orders.intent_of(ACCOUNT)
+            stores.fills.add(ACCOUNT, [a_fill()])
+            stores.holdings.all(ACCOUNT)
+            stores.holdings.save(ACCOUNT, [a_holding()], OPEN)
+            stores.holdings.confirm(ACCOUNT, [a_position()], OPEN)
+            stores.trades.add(ACCOUNT, [a_trade(intent_id="tw-1")])
+            stores.accounts.add(ACCOUNT, a_snapshot(), OPEN)
+            stores.trade_events.add([EVENT])
+            stores.alerts.add(ALERT)
+            stores.alerts.log(ALERT.alert_id, 0, "raised", "channel", OPEN)
+            stores.outbox.add([a_message("a")])
+            stores.outbox.unsent(10)
+            stores.outbox.mark_sent([uuid_of("a")])
+            stores.cycles.finished(ACCOUNT, OPEN)
+
+
+# (role, what it tries)
+FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
+    ("tw_read", lambda stores: stores.bars.upsert([a_bar()], [True])),
+    ("tw_read", lambda stores: stores.intents.add([an_intent()])),
+    ("tw_trade", lambda stores: stores.fills.add(ACCOUNT, [a_fill()])),
+    ("tw_trade", lambda stores: stores.orders.upsert(ACCOUNT, [an_order()], OPEN)),
+    ("tw_trade", lambda stores: stores.holdings.save(ACCOUNT, [a_holding()], OPEN)),
+    (
+        "tw_trade",
+        lambda stores: stores.intents.record([an_outcome("tw-1", IntentStatus.SUBMITTED)]),
+    ),
+    ("tw_record", lambda stores: stores.intents.add([an_intent()])),
+    ("tw_record", lambda stores: stores.decisions.save([DECISION])),
+    ("tw_record", lambda stores: stores.bars.upsert([a_bar()], [True])),
+    ("tw_acknowledge", lambda stores: stores.alerts.add(ALERT)),
+    ("tw_acknowledge", lambda stores: stores.orders.open(ACCOUNT)),
+]
+
+
+@pytest.mark.parametrize(("role", "attempt"), FORBIDDEN)
+def test_what_is_not_a_roles_work_is_refused(
+    connected: Connected, role: str, attempt: Callable[[Stores], object]
+) -> None:
+    with (
+        pytest.raises(PermanentError, match="permission denied"),
+        connected(role).transaction() as stores,
+    ):
+        attempt(stores)
+
+
+def test_a_read_only_transaction_writes_nothing_even_as_the_owner(
+    database: PostgresDatabase,
+) -> None:
+    with pytest.raises(PermanentError, match="read-only"), database.reading() as queries:
+        queries._session.rows("DELETE FROM bars")
