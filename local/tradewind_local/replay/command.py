@@ -104,10 +104,7 @@ def _replay_on(twin: LocalTwin, plan: ReplayPlan, console: Console) -> dict[str,
                 runs.append(run)
                 if display.wants(len(runs), plan.minutes):
                     display.show(_standing(run, len(runs), plan.minutes, ledger, before))
-        # The market stands still from here on: what is compared below must not move.
-        moment = twin.market.clock()
-        if moment is not None:
-            twin.market.set_clock(moment, running=False)
+        driver.stop_market()
         undelivered = driver.drain()
         after = ledger.counts()
         return build_summary(

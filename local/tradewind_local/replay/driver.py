@@ -17,6 +17,7 @@ from tradewind_local.twin.local_twin import LocalTwin
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 # A minute's bar is there three seconds after the minute, which is when its run looks for it.
 _BAR_IS_THERE = timedelta(seconds=3)
+_ASKING_TAKES = timedelta(milliseconds=100)
 _FIRST_LOOK_SECONDS = 0.2
 _POLL_SECONDS = 0.02
 # Beyond the state machine's own limit of five minutes nothing is to be expected any more.
@@ -65,6 +66,13 @@ class SessionDriver:
             scheduled = bar_time + MINUTE
             self._move_market(scheduled + _BAR_IS_THERE)
             yield self._run_minute(bar_time, scheduled)
+
+    def stop_market(self) -> None:
+        """Let the market stand still, so that nothing moves while books are compared."""
+        now = self._twin.market.clock()
+        if now is not None:
+            # A moment ahead: the clock runs on while we ask, and it cannot go back.
+            self._twin.market.set_clock(now + _ASKING_TAKES, running=False)
 
     def drain(self) -> dict[str, int]:
         """Wait until the queues that feed functions are empty; the messages left, by queue."""

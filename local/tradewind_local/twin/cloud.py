@@ -26,8 +26,8 @@ _STOP_SECONDS = 15.0
 class LocalCloud:
     """MiniStack, pinned in ``requirements/run.txt``.
 
-    Folder layout: ``state/`` (saved at a clean stop), ``s3/`` (objects), ``tmp/`` (unpacked
-    bootstrap zips, emptied at each start), ``cloud.log``.
+    Folder layout: ``state/`` (saved at a clean stop, which ``saved`` marks), ``s3/`` (objects),
+    ``tmp/`` (unpacked bootstrap zips, emptied at each start), ``cloud.log``.
     """
 
     def __init__(self, folder: Path, supervisor: Supervisor) -> None:
@@ -43,11 +43,19 @@ class LocalCloud:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def _saved(self) -> Path:
+        """Exists when ``state/`` was saved whole."""
+        return self._folder / "saved"
+
+    @property
     def log(self) -> Path:
         return self._folder / "cloud.log"
 
     def start(self) -> None:
-        self.resumed = (self._folder / "state").is_dir() and any((self._folder / "state").iterdir())
+        self.resumed = self._saved.exists()
+        if not self.resumed:
+            # Objects are written at once and all else at a clean stop: halves do not fit together.
+            self.forget()
         for attempt in range(1, _START_ATTEMPTS + 1):
             self.port = _free_port()
             self._prepare_folder()
@@ -72,7 +80,10 @@ class LocalCloud:
     def stop(self) -> None:
         """Stop it so that it saves its state; then its workers, whatever they are doing."""
         if self._process is not None:
+            self._saved.unlink(missing_ok=True)
             self._supervisor.stop(self._process, _STOP_SECONDS)
+            if self._process.returncode == 0:
+                self._saved.touch()
             self._process = None
 
     def kill(self) -> None:
@@ -83,6 +94,7 @@ class LocalCloud:
 
     def forget(self) -> None:
         """Throw the saved state away (the process must be stopped)."""
+        self._saved.unlink(missing_ok=True)
         for part in ("state", "s3"):
             shutil.rmtree(self._folder / part, ignore_errors=True)
 

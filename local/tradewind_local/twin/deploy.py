@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,8 @@ def deploy(root: Path, cloud: LocalCloud, reports: Path, settings: LocalSettings
     DeployFailedError for one that the local cloud refuses.
     """
     objects = cloud.client("s3")
-    objects.create_bucket(Bucket=_ARTIFACTS)
+    with suppress(objects.exceptions.BucketAlreadyOwnedByYou):
+        objects.create_bucket(Bucket=_ARTIFACTS)
     layers = [root / "layers" / "tradewind"]
     stamp = json.dumps([settings.variables, settings.database_variables, settings.parameters])
 
