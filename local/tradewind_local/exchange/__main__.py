@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import fcntl
 import os
 import signal
 import sys
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
-from tradewind.errors import TradewindError
+from tradewind.errors import InvalidInputError, TradewindError
 from tradewind.market.session_table import default_table
 
 from tradewind_local.exchange.application import Application
@@ -20,6 +23,7 @@ from tradewind_local.exchange.server import ExchangeServer
 from tradewind_local.exchange.store import Store
 
 PR_SET_PDEATHSIG = 1
+LOCK_SECONDS = 2.0
 
 
 def main() -> int:
@@ -28,6 +32,7 @@ def main() -> int:
         _die_with_parent(options.parent)
     options.state.mkdir(parents=True, exist_ok=True)
     try:
+        lock = _take(options.state)
         store = Store(options.state / "exchange.sqlite")
         store.open_account(options.seed, options.cash)
         server = ExchangeServer(Application(store, default_table(), options.seed), options.port)
@@ -46,6 +51,7 @@ def main() -> int:
     server.server_close()
     options.port_file.unlink(missing_ok=True)
     store.close()
+    lock.close()
     return 0
 
 
@@ -58,6 +64,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cash", type=Decimal, default=Decimal(100_000), help="USD to start with")
     parser.add_argument("--parent", type=int, help="process to die with")
     return parser.parse_args()
+
+
+def _take(state: Path) -> TextIO:
+    """Hold the folder as long as this process lives. One that was just killed may need a moment."""
+    lock = (state / "lock").open("w")
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                lock.close()
+                raise InvalidInputError(f"another exchange is running on {state}") from None
+            time.sleep(0.05)
 
 
 def _announce(port_file: Path, port: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -58,11 +59,15 @@ class ExchangeProcess:
 
     def start(self) -> ExchangeProcess:
         self._state_dir.mkdir(parents=True, exist_ok=True)
-        port_file = self._state_dir / "port"
-        port_file.unlink(missing_ok=True)
-        log_file = self._state_dir / "exchange.log"
+        with tempfile.TemporaryDirectory() as folder:
+            port = self._launch(Path(folder) / "port", self._state_dir / "exchange.log")
+        self._control = ExchangeControl(f"http://127.0.0.1:{port}")
+        return self
+
+    def _launch(self, port_file: Path, log_file: Path) -> int:
+        """Start the process and wait until it has said where it listens."""
         import_path = [path for path in sys.path if path]
-        with log_file.open("wb") as log:
+        with log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 [
                     sys.executable,
@@ -90,8 +95,7 @@ class ExchangeProcess:
                     f"the simulated exchange did not start: {said[0] if said else 'no message'}"
                 )
             time.sleep(0.005)
-        self._control = ExchangeControl(f"http://127.0.0.1:{int(port_file.read_text())}")
-        return self
+        return int(port_file.read_text())
 
     def stop(self) -> None:
         """Ask it to end, make it end after a while; harmless when it is not running."""

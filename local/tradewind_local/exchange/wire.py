@@ -30,7 +30,7 @@ def time_text(moment: datetime | None) -> str | None:
     left out. Our own clock counts microseconds; the last three digits are made from them."""
     if moment is None:
         return None
-    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()
     if not moment.microsecond:
         return f"{text}Z"
     nanoseconds = moment.microsecond * 1_000 + moment.microsecond * 7_919 % 1_000
