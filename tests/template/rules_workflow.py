@@ -1,0 +1,239 @@
+"""Rules about the trading cycle's definition and what the template hands to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tradewind import errors
+
+from tests.template.stack import Stack, mentions
+
+State = dict[str, Any]
+PUBLISH = "arn:${Partition}:states:::sns:publish"
+ORDER_TASK = "Place order"
+ORDER_ATTEMPTS = 3
+_SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
+_WORDS = re.compile(r"[A-Z][a-z]*( [a-z]+)*\??")
+
+
+def states(
+    level: State, holder: str | None = None
+) -> Iterator[tuple[str, State, dict[str, State], str | None]]:
+    """Every state at every depth: name, state, its neighbours, and the state that holds them."""
+    for name, state in level["States"].items():
+        yield name, state, level["States"], holder
+        for inner in _inner(state):
+            yield from states(inner, name)
+
+
+def tasks(stack: Stack) -> Iterator[tuple[str, State]]:
+    for name, state, _, _ in states(stack.workflow):
+        if state["Type"] == "Task":
+            yield name, state
+
+
+def task_function(state: State) -> str | None:
+    """The substitution that a task calls as a function; None when it publishes."""
+    match = re.fullmatch(r"\$\{(\w+)\}", state["Resource"])
+    return match.group(1) if match else None
+
+
+def names_are_words(stack: Stack) -> list[str]:
+    return [
+        f"{name!r} is not in words"
+        for name, *_ in states(stack.workflow)
+        if not _WORDS.fullmatch(name)
+    ]
+
+
+def substitutions_are_defined(stack: Stack) -> list[str]:
+    """Each ``${name}`` has a value, and none is given for nothing."""
+    used = set(_SUBSTITUTION.findall(json.dumps(stack.workflow)))
+    given = set(_machine(stack)["DefinitionSubstitutions"])
+    return [
+        *(f"${{{name}}} has no value" for name in sorted(used - given)),
+        *(f"{name} is given and not used" for name in sorted(given - used)),
+    ]
+
+
+def tasks_call_versions(stack: Stack) -> list[str]:
+    """A run is all old or all new code only when it calls versions."""
+    substitutions = _machine(stack)["DefinitionSubstitutions"]
+    return [
+        f"{name} does not call a version of {function}"
+        for name, state in tasks(stack)
+        if (function := task_function(state))
+        and substitutions.get(function) != {"Ref": f"{function}.Version"}
+    ]
+
+
+def role_covers_every_task(stack: Stack) -> list[str]:
+    """The local cloud does not check the state machine's role: it is compared here."""
+    machine = _machine(stack)
+    (role,) = mentions(machine["Role"])
+    found = []
+    for name, state in tasks(stack):
+        function = task_function(state)
+        if function and not stack.role_allows(role, "lambda:InvokeFunction", function):
+            found.append(f"{name}: {role} may not invoke {function}")
+        if state["Resource"] == PUBLISH:
+            substitution = state["Parameters"]["TopicArn"].strip("${}")
+            (topic,) = mentions(machine["DefinitionSubstitutions"].get(substitution)) or {"?"}
+            if not stack.role_allows(role, "sns:Publish", topic):
+                found.append(f"{name}: {role} may not publish to {topic}")
+    called = {task_function(state) for _, state in tasks(stack)}
+    for statement in stack.statements_of_role(role):
+        if "lambda:InvokeFunction" in statement.actions:
+            unused = mentions(list(statement.resources)) - called
+            found.extend(f"{role} may invoke {name} for nothing" for name in sorted(unused))
+    return found
+
+
+def tasks_end_in_time(stack: Stack) -> list[str]:
+    """Every task has a limit, above its function's own: who gives up first must be the function,
+    or an order could still be on its way when the run goes on without it."""
+    found = [] if "TimeoutSeconds" in stack.workflow else ["the run as a whole may hang"]
+    for name, state in tasks(stack):
+        limit = state.get("TimeoutSeconds")
+        function = task_function(state)
+        if limit is None:
+            found.append(f"{name} may hang")
+        elif function in stack.functions and limit <= stack.functions[function]["Timeout"]:
+            found.append(f"{name} gives up before {function} does")
+    return found
+
+
+def retries_are_named_and_few(stack: Stack) -> list[str]:
+    """Errors by name, jitter, a longest wait, at most two more attempts. Our own names exist and
+    are retryable. The order task has at most three attempts in all."""
+    retryable = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.RetryableError)
+    }
+    found: list[str] = []
+    for name, state in tasks(stack):
+        retriers = state.get("Retry", [])
+        if not retriers:
+            found.append(f"{name} is never tried again")
+        for retrier in retriers:
+            if "States.ALL" in retrier["ErrorEquals"]:
+                found.append(f"{name} tries again whatever happened")
+            found.extend(
+                f"{name}: {error} is no retryable error of ours"
+                for error in retrier["ErrorEquals"]
+                if "." not in error and error not in retryable
+            )
+            if retrier.get("JitterStrategy") != "FULL":
+                found.append(f"{name} tries again without jitter")
+            if retrier.get("MaxDelaySeconds", 60) > 5:
+                found.append(f"{name} waits too long for a minute's run")
+            if retrier.get("MaxAttempts", 3) > 2:
+                found.append(f"{name} is tried too often")
+        attempts = 1 + sum(retrier.get("MaxAttempts", 3) for retrier in retriers)
+        if name == ORDER_TASK and attempts > ORDER_ATTEMPTS:
+            found.append(f"{name} is tried {attempts} times")
+    return found
+
+
+def failures_are_caught(stack: Stack) -> list[str]:
+    """Every Task, Map and Parallel catches everything. ``States.ALL`` does not include
+    ``States.DataLimitExceeded``, so that one is named as well."""
+    found = []
+    for name, state, *_ in states(stack.workflow):
+        if state["Type"] not in ("Task", "Map", "Parallel"):
+            continue
+        caught = {error for catcher in state.get("Catch", []) for error in catcher["ErrorEquals"]}
+        missing = {"States.ALL", "States.DataLimitExceeded"} - caught
+        found.extend(f"{name} does not catch {error}" for error in sorted(missing))
+        if any("ResultPath" not in catcher for catcher in state.get("Catch", [])):
+            found.append(f"{name}: an error takes the place of the whole state")
+    return found
+
+
+def failures_are_reported(stack: Stack) -> list[str]:
+    """What is caught is published as an alert, or fails the holding state, whose own catch
+    publishes it, or becomes an outcome that is recorded."""
+    by_name = {name: state for name, state, *_ in states(stack.workflow)}
+    found = []
+    for name, state, neighbours, holder in states(stack.workflow):
+        for catcher in state.get("Catch", []):
+            target = neighbours[catcher["Next"]]
+            reported = _is_alert(target) or _is_outcome(target)
+            if target["Type"] == "Fail":
+                # A branch hands its failure up; an alert that cannot be published ends the run,
+                # and the alarm on failed runs tells of it.
+                reported = (holder is not None and bool(by_name[holder].get("Catch"))) or _is_alert(
+                    state
+                )
+            if _is_alert(state) and catcher["Next"] == state.get("Next"):
+                reported = True
+            if not reported:
+                found.append(f"{name}: {catcher['ErrorEquals'][0]} is told to nobody")
+    return found
+
+
+def trading_is_never_the_default(stack: Stack) -> list[str]:
+    """Whatever the choice does not know, no order follows from it."""
+    choice = stack.workflow["States"]["Anything to send?"]
+    found = [] if choice.get("Default") == "Do not trade" else ["the default is not: do not trade"]
+    seen: set[str] = set()
+    waiting = [choice.get("Default", "Do not trade")]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        state = stack.workflow["States"][name]
+        inner = [s for level in _inner(state) for s in level["States"].values()]
+        if "PlaceOrder" in {task_function(s) for s in [state, *inner] if s["Type"] == "Task"}:
+            found.append(f"{name} sends orders, and the default leads to it")
+        waiting += [state[key] for key in ("Next", "Default") if key in state]
+        waiting += [choice["Next"] for choice in state.get("Choices", [])]
+    return found
+
+
+def orders_go_one_at_a_time(stack: Stack) -> list[str]:
+    """Exits come first in the list, and must be done before an entry uses their money."""
+    return [
+        f"{name} sends {state.get('MaxConcurrency', 'any number of')} orders at once"
+        for name, state, *_ in states(stack.workflow)
+        if state["Type"] == "Map"
+        and ORDER_TASK in state["ItemProcessor"]["States"]
+        and state.get("MaxConcurrency") != 1
+    ]
+
+
+def _machine(stack: Stack) -> dict[str, Any]:
+    (machine,) = stack.of_type("AWS::Serverless::StateMachine").values()
+    return machine
+
+
+def _inner(state: State) -> list[State]:
+    processor = [state["ItemProcessor"]] if "ItemProcessor" in state else []
+    return [*state.get("Branches", []), *processor]
+
+
+def _is_alert(state: State) -> bool:
+    return state.get("Resource") == PUBLISH and state["Parameters"]["TopicArn"] == "${AlertsTopic}"
+
+
+def _is_outcome(state: State) -> bool:
+    return state["Type"] == "Pass" and "unknown" in state.get("Parameters", {}).values()
+
+
+RULES = (
+    names_are_words,
+    substitutions_are_defined,
+    tasks_call_versions,
+    role_covers_every_task,
+    tasks_end_in_time,
+    retries_are_named_and_few,
+    failures_are_caught,
+    failures_are_reported,
+    trading_is_never_the_default,
+    orders_go_one_at_a_time,
+)

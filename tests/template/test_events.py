@@ -1,0 +1,102 @@
+"""Every function and schedule has a sample event, and the code can read it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from tradewind.alerts.model import Alert
+from tradewind.market.bar import from_iso
+from tradewind.market.cycle import Cycle, execution_name
+from tradewind.orders.ids import intent_id
+from tradewind.orders.payload import intent_from_payload, outcome_from_payload
+from tradewind.prediction.payload import predictions_from_payload
+from tradewind.tradelog.model import TradeEvent
+from tradewind.use_cases.ports import PayloadRef
+
+from tests.template.rules_functions import folder_of
+from tests.template.stack import ROOT, Stack
+
+EVENTS = ROOT / "events"
+CYCLE_STEPS = (
+    "sync_broker",
+    "record_broker_state",
+    "compute_features",
+    "predict_trend",
+    "assess_risk",
+    "place_order",
+    "follow_orders",
+    "record_orders",
+)
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+def test_each_function_and_schedule_has_one_and_nothing_else_has() -> None:
+    stack = Stack.read()
+    functions = {folder_of(stack, name) for name in stack.functions}
+    schedules = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        for name in stack.of_type("AWS::Scheduler::Schedule")
+    }
+    assert {path.stem for path in EVENTS.glob("*.json")} == functions | schedules
+
+
+def test_the_schedules_sample_is_its_input_with_the_time_filled_in() -> None:
+    schedule = Stack.read().resource("EachMinute")["Properties"]["Target"]["Input"]
+    filled = schedule.replace("<aws.scheduler.scheduled-time>", "2020-11-12T14:31:00Z")
+    assert sample("each_minute") == sample("fetch_bars") == json.loads(filled)
+    assert from_iso(sample("fetch_bars")["scheduled_time"]).minute == 31
+
+
+@pytest.mark.parametrize("step", CYCLE_STEPS)
+def test_a_steps_sample_is_of_a_cycle(step: str) -> None:
+    cycle = Cycle.from_payload(sample(step)["cycle"])
+    assert cycle.execution == execution_name(cycle.account, cycle.bar_time)
+
+
+@pytest.mark.parametrize("step", CYCLE_STEPS)
+def test_a_steps_sample_has_the_fields_that_the_state_machine_gives_it(step: str) -> None:
+    from tests.template.rules_workflow import states
+
+    wanted = "".join(word.capitalize() for word in step.split("_"))
+    given = [
+        set(state.get("Parameters", {})) or set(holder.get("ItemSelector", {}))
+        for name, state, _, held_by in states(Stack.read().workflow)
+        if state.get("Resource") == f"${{{wanted}}}"
+        for holder in [Stack.read().workflow["States"].get(held_by, {})]
+    ]
+    assert {key.removesuffix(".$") for key in given[0]} == set(sample(step))
+
+
+def test_references_intents_outcomes_and_predictions_can_be_read() -> None:
+    PayloadRef.from_payload(sample("compute_features")["bars"])
+    PayloadRef.from_payload(sample("record_broker_state")["broker_state"])
+    PayloadRef.from_payload(sample("predict_trend")["features"]["windows"])
+    assert predictions_from_payload(sample("assess_risk")["prediction"]["predictions"])
+    intent = intent_from_payload(sample("place_order")["intent"])
+    assert intent.intent_id == intent_id(
+        account=intent.account,
+        strategy=intent.strategy,
+        mode=intent.mode,
+        session=intent.session,
+        bar_time=intent.bar_time,
+        symbol=intent.symbol,
+        side=intent.side,
+        kind=intent.kind,
+        revision=intent.revision,
+    )
+    for step in ("follow_orders", "record_orders"):
+        (outcome,) = [outcome_from_payload(item) for item in sample(step)["outcomes"]]
+        assert outcome.intent_id == intent.intent_id
+
+
+def test_messages_can_be_read() -> None:
+    for consumer in ("record_alert", "notify"):
+        Alert.from_payload(json.loads(sample(consumer)["Records"][0]["body"]))
+    TradeEvent.from_payload(json.loads(sample("log_trades")["Records"][0]["body"]))
