@@ -142,7 +142,7 @@ def retries_are_named_and_few(stack: Stack) -> list[str]:
 def failures_are_caught(stack: Stack) -> list[str]:
     """Every Task, Map and Parallel catches everything. ``States.ALL`` does not include
     ``States.DataLimitExceeded``, so that one is named as well."""
-    found = []
+    found: list[str] = []
     for name, state, *_ in states(stack.workflow):
         if state["Type"] not in ("Task", "Map", "Parallel"):
             continue
