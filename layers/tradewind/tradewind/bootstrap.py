@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tradewind.market.ports import MarketDataProvider
     from tradewind.orders.ports import Broker, TradingControl
     from tradewind.strategies.protocol import Strategy
+    from tradewind.use_cases.migrate_schema import Migrator
     from tradewind.use_cases.place_order import Submitter
     from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
     from tradewind.use_cases.predict_trend import TrendModel
@@ -183,4 +184,28 @@ def database_address() -> DatabaseAddress:
         user=where.user,
         tls=where.tls,
         password_source=(lambda: password) if password is not None else iam_token,
+    )
+
+
+def migrator() -> Migrator:
+    """Alembic is imported here only: no other function carries it."""
+    from importlib.resources import files
+
+    from tradewind.adapters.postgres.migrate import migrate
+    from tradewind.adapters.s3 import S3Objects
+    from tradewind.use_cases.migrate_schema import Migrator, StarterModel
+
+    address = database_address()
+    # The twin's roles log in with the twin's password; on AWS there is none, and they use IAM.
+    role_password = settings.DatabaseSettings.read(environment()).password
+    starter = files("tradewind.prediction") / "starter"
+    return Migrator(
+        migrate=lambda: migrate(address, role_password),
+        database=database(),
+        models=S3Objects(client("s3"), environment().text("MODEL_BUCKET")),
+        starter=StarterModel(
+            model=(starter / "model.onnx").read_bytes(),
+            card=(starter / "card.json").read_bytes(),
+            champion=(starter / "champion.json").read_bytes(),
+        ),
     )
