@@ -28,10 +28,12 @@ def test_what_is_stored_comes_back_digit_for_digit(database: PostgresDatabase) -
     bar = a_bar(close=Decimal("119.530100"), volume=0)
     store(database, [bar])
     with database.transaction() as stores:
-        (found,) = stores.bars.latest(["AAPL", "MSFT"])
-    assert found == bar
-    assert str(found.close) == "119.530100"
-    assert found.start.tzinfo is UTC
+        (latest,) = stores.bars.latest(["AAPL", "MSFT"])
+        (recent,) = stores.bars.recent(["AAPL", "MSFT"], OPEN, 5)["AAPL"]
+    for found in (latest, recent):
+        assert found == bar
+        assert str(found.close) == "119.530100"
+        assert found.start.tzinfo is UTC
 
 
 def test_new_equal_and_changed_bars_are_told_apart(database: PostgresDatabase) -> None:

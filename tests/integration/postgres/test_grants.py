@@ -44,6 +44,7 @@ RIGHTS = {
         "technical_indicators": "SIU",
         **dict.fromkeys(("predictions", "decisions", "order_intents", "cycles"), "SI"),
         **dict.fromkeys(("orders", "positions", "account_snapshots"), "S"),
+        "outbox": "I",  # and to see message ids, without which nothing can be told twice
         "alembic_version": "S",
     },
     "tw_record": {
@@ -124,6 +125,7 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
             stores.holdings.all(ACCOUNT)
             stores.holdings.broker_positions(ACCOUNT)
             stores.accounts.latest(ACCOUNT)
+            stores.outbox.add([a_message("a")])
 
 
 def test_the_record_functions_work_with_their_rights(
@@ -160,6 +162,7 @@ FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
     ("tw_read", lambda stores: stores.bars.upsert([a_bar()], [True])),
     ("tw_read", lambda stores: stores.intents.add([an_intent()])),
     ("tw_trade", lambda stores: stores.fills.add(ACCOUNT, [a_fill()])),
+    ("tw_trade", lambda stores: stores.outbox.unsent(1)),
     ("tw_trade", lambda stores: stores.orders.upsert(ACCOUNT, [an_order()], OPEN)),
     ("tw_trade", lambda stores: stores.holdings.save(ACCOUNT, [a_holding()], OPEN)),
     (

@@ -20,6 +20,7 @@ GRANT SELECT ON bars, cycles, orders, positions, account_snapshots TO tw_read;
 GRANT SELECT, INSERT, UPDATE ON bars, technical_indicators TO tw_trade;
 GRANT SELECT, INSERT ON predictions, decisions, order_intents, cycles TO tw_trade;
 GRANT SELECT ON orders, positions, account_snapshots TO tw_trade;
+GRANT SELECT (message_id), INSERT ON outbox TO tw_trade;
 
 -- record_broker_state, record_orders, log_trades, record_alert
 GRANT SELECT, UPDATE (status, broker_order_id, outcome_code, outcome_reason, outcome_at)
