@@ -177,3 +177,19 @@ def test_recorded_bodies_are_read() -> None:
     assert position_of(position).quantity == 5
     for raw in json.loads((recorded / "orders" / "get_orders.json").read_text()):
         assert flattened(raw)[0].symbol == "SPY"
+
+
+def test_a_replaced_leg_is_told_as_replaced() -> None:
+    # The nested list shows the entry with its new leg only; the flat one has the old leg too.
+    old = an_order_body(id="o-2", type="stop", order_type="stop", status="replaced")
+    new = {**old, "id": "o-3", "status": "new", "replaces": "o-2", "client_order_id": "tw-2"}
+    entry = an_order_body(status="filled")
+    flat, nested, still_open = [entry, old, new], [{**entry, "legs": [new]}], [new]
+    with serving(Answer(body=flat), Answer(body=nested), Answer(body=still_open)) as server:
+        orders = broker(server.url).orders(datetime(2020, 11, 9, tzinfo=UTC))
+    told = {order.order_id: (order.status, order.parent_order_id) for order in orders}
+    assert told == {
+        "o-1": (OrderStatus.FILLED, None),
+        "o-2": (OrderStatus.REPLACED, None),
+        "o-3": (OrderStatus.NEW, "o-1"),
+    }

@@ -6,7 +6,7 @@ on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -73,8 +73,12 @@ class AlpacaBroker:
         return None if raw is None else order_of(raw)
 
     def orders(self, since: datetime) -> list[BrokerOrder]:
-        found = self._listed({"status": "open", "nested": "true"})
-        found.update(self._listed({"status": "all", "nested": "true", "after": to_iso(since)}))
+        after = to_iso(since)
+        # A flat list tells every order's own state, also that of a leg that was replaced, which
+        # no nested list shows; only nested lists tell whose legs are whose.
+        found = self._listed({"status": "all", "nested": "false", "after": after})
+        found.update(self._listed({"status": "all", "nested": "true", "after": after}))
+        found.update(self._listed({"status": "open", "nested": "true"}, known=found))
         return list(found.values())
 
     def open_orders(self, symbol: str) -> list[BrokerOrder]:
@@ -102,8 +106,10 @@ class AlpacaBroker:
     def account(self) -> BrokerAccount:
         return account_of(self._read(lambda: self._client.get("/account")))
 
-    def _listed(self, query: dict[str, str]) -> dict[str, BrokerOrder]:
-        """Every page of an order list, legs included, by order id."""
+    def _listed(
+        self, query: dict[str, str], known: Mapping[str, BrokerOrder] | None = None
+    ) -> dict[str, BrokerOrder]:
+        """Every page of an order list, legs included, by order id; without what is known."""
         found: dict[str, BrokerOrder] = {}
         paged: dict[str, str | int] = {**query, "limit": ORDERS_PAGE, "direction": "asc"}
         while True:
@@ -111,8 +117,9 @@ class AlpacaBroker:
             for raw in page:
                 found.update({order.order_id: order for order in flattened(raw)})
             if len(page) < ORDERS_PAGE:
-                return found
+                break
             paged["after"] = page[-1]["submitted_at"]
+        return {key: order for key, order in found.items() if key not in (known or {})}
 
     def _page(self, path: str, query: dict[str, str | int]) -> list[Any]:
         return _items(self._read(lambda: self._client.get(path, query)))
