@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -22,6 +22,7 @@ from tradewind_local.exchange.model import (
     Ticket,
     Touched,
 )
+from tradewind_local.exchange.order_register import OrderRegister
 from tradewind_local.exchange.ticks import Tick
 from tradewind_local.exchange.wire import NEW_YORK
 
@@ -50,16 +51,11 @@ class Exchange:
         self.sessions = sessions
         self.ledger = ledger
         self.now = now
-        self.orders: dict[str, Order] = {order.id: order for order in orders}
         self.fills: list[Fill] = list(fills)
         self.shares_per_tick: Decimal | None = None
         self.touched = Touched()
+        self._register = OrderRegister(orders, self.touched)
         self._seed = seed
-        self._by_client_id = {order.client_order_id: order for order in self.orders.values()}
-        self._open = {order.id: order for order in self.orders.values() if order.is_open}
-        self._legs: dict[str, list[Order]] = {}
-        for order in self.orders.values():
-            self._attach(order, order.parent_id)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -72,21 +68,19 @@ class Exchange:
             )
         return self.now
 
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """Every order by id, oldest first."""
+        return self._register.orders
+
     def order(self, order_id: str) -> Order:
-        order = self.orders.get(order_id)
-        if order is None:
-            raise refusals.not_found(f"order not found for {order_id}")
-        return order
+        return self._register.find(order_id)
 
     def order_by_client_id(self, client_order_id: str) -> Order:
-        order = self._by_client_id.get(client_order_id)
-        if order is None:
-            raise refusals.not_found(f"order not found for {client_order_id}")
-        return order
+        return self._register.find_by_client_id(client_order_id)
 
     def legs(self, order: Order) -> list[Order]:
-        """An order's legs as they stand, replacements in the place of what they replaced."""
-        return [leg for leg in self._legs.get(order.id, ()) if leg.status != "replaced"]
+        return self._register.legs(order)
 
     def price(self, symbol: str) -> Decimal | None:
         """The last trade; None before the first."""
@@ -105,29 +99,11 @@ class Exchange:
 
     def buying_power(self, without: Order | None = None) -> Decimal:
         """Cash less what open buys may yet cost."""
-        reserved = sum(
-            (
-                order.leaves_qty * order.reserve_price
-                for order in self._open.values()
-                if order.side == "buy" and order is not without
-            ),
-            ZERO,
-        )
-        return self.ledger.account.cash - reserved
+        return self.ledger.account.cash - self._register.reserved_money(without)
 
     def held_qty(self, symbol: str, without: Order | None = None) -> Decimal:
-        """Shares that open sell orders hold. Two legs of one bracket hold the same shares."""
-        groups: dict[str, Decimal] = {}
-        for order in self._open.values():
-            if (
-                order.symbol == symbol
-                and order.side == "sell"
-                and order.status != "held"
-                and order is not without
-            ):
-                group = order.parent_id or order.id
-                groups[group] = max(groups.get(group, ZERO), order.leaves_qty)
-        return sum(groups.values(), ZERO)
+        """Shares that open sell orders hold and no other order can sell."""
+        return self._register.held_qty(symbol, without)
 
     def session(self) -> Session | None:
         """The session that is on now."""
@@ -149,7 +125,7 @@ class Exchange:
         and then lets :meth:`trade_now` run."""
         if ticket.symbol not in self.book.symbols:
             raise refusals.not_tradable(ticket.symbol)
-        if ticket.client_order_id in self._by_client_id:
+        if self._register.is_taken(ticket.client_order_id):
             raise refusals.id_taken()
         market_price = self.price(ticket.symbol)
         if market_price is None:
@@ -157,7 +133,7 @@ class Exchange:
         admission.check_stop(ticket.side, ticket.stop_price, market_price)
         admission.check_legs(ticket, market_price)
         reserve = ticket.limit_price or ticket.stop_price or market_price
-        admission.check_wash_trade(ticket, self._open.values())
+        admission.check_wash_trade(ticket, self._register.open())
         self._check_means(ticket.symbol, ticket.side, ticket.qty, reserve)
 
         entry = self._enter(ticket, reserve, "accepted", None)
@@ -182,7 +158,7 @@ class Exchange:
         old = self.order(order_id)
         if not old.is_open:
             raise refusals.unprocessable("order is not open")
-        if changes.client_order_id in self._by_client_id:
+        if self._register.is_taken(changes.client_order_id):
             raise refusals.id_taken()
         qty = changes.qty if changes.qty is not None else old.leaves_qty
         if old.order_class in admission.COMPLEX and qty != old.leaves_qty:
@@ -213,11 +189,8 @@ class Exchange:
         status = old.status if old.status == "held" else "accepted"
         new = self._enter(ticket, reserve if old.side == "buy" else ZERO, status, old.parent_id)
         new.replaces = old.id
-        for leg in self.legs(old):
-            self._attach(leg, new.id)
-            self._touch(leg)
-        self._end(old, "replaced", new.submitted_at)
-        old.replaced_by = new.id
+        self._register.move_legs(old, new)
+        self._register.replaced(old, new)
         return new
 
     def cancel(self, order_id: str) -> None:
@@ -225,7 +198,7 @@ class Exchange:
         order = self.order(order_id)
         if not order.is_open:
             raise refusals.unprocessable("order is not cancelable")
-        self._end(order, "canceled", self.time)
+        self._register.cancel(order, self.time)
         self._end_group(order, self.time)
 
     def trade_now(self, order: Order) -> None:
@@ -260,19 +233,19 @@ class Exchange:
         self.now = until
 
     def _open_market(self) -> None:
-        for order in self._open.values():
+        for order in self._register.open():
             if order.status == "accepted":
                 order.status = "new"
-                self._touch(order)
+                self._register.touch(order)
 
     def _close(self) -> None:
         expired = [
             order
-            for order in self._open.values()
+            for order in self._register.open()
             if order.expires_at is not None and order.expires_at <= self.time
         ]
         for order in expired:
-            self._end(order, "expired", self.time)
+            self._register.expire(order, self.time)
         for order in expired:
             self._end_group(order, self.time)
         self.ledger.account.last_equity = self.equity()
@@ -281,7 +254,7 @@ class Exchange:
         """Ticks of one stretch, which lies in one session or in none."""
         if self.sessions.session_of(after) is None:
             return
-        symbols = {order.symbol for order in self._open.values() if order.is_working}
+        symbols = {order.symbol for order in self._register.open() if order.is_working}
         ticks = [
             (tick, symbol)
             for symbol in sorted(symbols)
@@ -289,7 +262,8 @@ class Exchange:
         ]
         ticks.sort(key=lambda pair: pair[0].at)
         for tick, symbol in ticks:
-            for order in [order for order in self._open.values() if order.symbol == symbol]:
+            # Legs that come alive on this tick are first in the market on the next one.
+            for order in self._register.working(symbol):
                 self._meet(order, tick)
 
     # -- fills --------------------------------------------------------------------------------
@@ -302,9 +276,12 @@ class Exchange:
         qty = min(order.leaves_qty, self.shares_per_tick or order.leaves_qty)
         order.filled_qty += qty
         order.filled_value += qty * tick.price
-        done = order.leaves_qty == ZERO
-        order.status = "filled" if done else "partially_filled"
-        order.updated_at = tick.at
+        if order.leaves_qty == ZERO:
+            self._register.filled(order, tick.at)
+        else:
+            order.status = "partially_filled"
+            order.updated_at = tick.at
+            self._register.touch(order)
         fill = Fill(
             number=len(self.fills) + 1,
             id=f"{_new_york_stamp(tick.at)}::{self._uuid('fill', len(self.fills) + 1)}",
@@ -321,10 +298,7 @@ class Exchange:
         self.touched.fills.append(fill)
         position = self.ledger.book(fill)
         self.touched.positions[position.symbol] = position
-        self._touch(order)
-        if done:
-            order.filled_at = tick.at
-            del self._open[order.id]
+        if order.status == "filled":
             self._activate_legs(order, tick.at)
         self._follow_sibling(order, qty, tick.at)
 
@@ -334,39 +308,32 @@ class Exchange:
         legs = [leg for leg in self.legs(entry) if leg.status == "held"]
         free = self.ledger.position(entry.symbol).qty - self.held_qty(entry.symbol)
         for leg in legs:
+            if free <= ZERO:
+                self._register.cancel(leg, at)
+                continue
             leg.qty = min(leg.qty, free)
             leg.status = "new"
             leg.updated_at = at
-            self._touch(leg)
-            if leg.qty <= ZERO:
-                self._end(leg, "canceled", at)
+            self._register.touch(leg)
 
     def _follow_sibling(self, leg: Order, qty: Decimal, at: datetime) -> None:
         """The other leg of a bracket shrinks with each fill of this one, and goes with the last."""
-        for sibling in self._siblings(leg):
-            sibling.qty -= qty
-            self._touch(sibling)
-            if sibling.leaves_qty <= ZERO:
-                self._end(sibling, "canceled", at)
+        for sibling in self._register.open_siblings(leg):
+            if sibling.leaves_qty <= qty:
+                self._register.cancel(sibling, at)
+            else:
+                sibling.qty -= qty
+                self._register.touch(sibling)
 
     def _end_group(self, order: Order, at: datetime) -> None:
         """Cancelling one of a group cancels the group; an entry's fill is not undone by it."""
         for leg in self.legs(order):
             if leg.is_open:
-                self._end(leg, "canceled", at)
-        for sibling in self._siblings(order):
-            self._end(sibling, "canceled", at)
+                self._register.cancel(leg, at)
+        for sibling in self._register.open_siblings(order):
+            self._register.cancel(sibling, at)
         if order.parent_id is not None and (parent := self.orders[order.parent_id]).is_open:
-            self._end(parent, "canceled", at)
-
-    def _siblings(self, leg: Order) -> list[Order]:
-        if leg.parent_id is None:
-            return []
-        return [
-            other
-            for other in self._open.values()
-            if other.parent_id == leg.parent_id and other is not leg
-        ]
+            self._register.cancel(parent, at)
 
     def _check_means(
         self, symbol: str, side: str, qty: Decimal, price: Decimal, without: Order | None = None
@@ -399,38 +366,16 @@ class Exchange:
             updated_at=self.time,
             submitted_at=self.time,
             reserve_price=reserve,
+            parent_id=parent_id,
             expires_at=self._day_ends() if ticket.time_in_force == "day" else None,
         )
-        self.orders[order.id] = self._open[order.id] = order
-        self._by_client_id[order.client_order_id] = order
-        self._attach(order, parent_id)
-        self._touch(order)
+        self._register.add(order)
         return order
-
-    def _attach(self, leg: Order, parent_id: str | None) -> None:
-        leg.parent_id = parent_id
-        if parent_id is not None:
-            self._legs.setdefault(parent_id, []).append(leg)
 
     def _day_ends(self) -> datetime:
         """The close a day order dies at: today's, or the next session's once that is past."""
         today = self.sessions.session_on(self.time.date())
         return today.close if today and self.time < today.close else self.next_session().close
-
-    def _end(self, order: Order, status: str, at: datetime) -> None:
-        order.status = status
-        order.updated_at = at
-        if status == "canceled":
-            order.canceled_at = at
-        elif status == "expired":
-            order.expired_at = at
-        elif status == "replaced":
-            order.replaced_at = at
-        self._open.pop(order.id, None)
-        self._touch(order)
-
-    def _touch(self, order: Order) -> None:
-        self.touched.orders[order.number] = order
 
     def _value_of(self, position: Position) -> Decimal:
         """A share's worth: its last trade, or what it cost while there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session_table import default_table
@@ -56,10 +57,10 @@ class Desk:
         self.exchange.trade_now(order)
         return order
 
-    def buy(self, qty: object, **fields: object) -> Order:
+    def buy(self, qty: object, **fields: Any) -> Order:
         return self.order("buy", qty, **fields)
 
-    def sell(self, qty: object, **fields: object) -> Order:
+    def sell(self, qty: object, **fields: Any) -> Order:
         return self.order("sell", qty, **fields)
 
     def replace(self, order: Order, **changes: object) -> Order:

@@ -8,42 +8,46 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tradewind_local.exchange.model import WORKING, ZERO
+from tradewind_local.exchange.model import WORKING, ZERO, Order
 from tradewind_local.exchange.refusals import Refusal
 
-from tests.unit.exchange.desk import Desk
+from tests.unit.exchange.desk import Candle, Desk
 
-CANDLES = {
+CANDLES: dict[str, list[Candle]] = {
     "AAPL": ["100", ("100", "101", "98.5", "99"), "97", ("97.1234", "104", "97", "103"), "99"],
     "MSFT": ["50", ("50", "50.5", "49", "50"), ("50", "53", "50", "52"), "48", "51"],
 }
 
-quantities = st.sampled_from(["1", "3", "7", "20", "0.5", "2.123456789"])
-offsets = st.integers(-5, 5).map(lambda percent: Decimal(percent) / 100)
+symbols = st.sampled_from(["AAPL", "AAPL", "MSFT"])
+quantities = st.sampled_from(["1", "2", "3", "5"])
+off = st.integers(1, 4)  # per cent away from the market
+
+
+def orders(side: str, kind: str, order_class: str = "") -> st.SearchStrategy[tuple[Any, ...]]:
+    fields = {"side": side, "type": kind, "order_class": order_class}
+    return st.tuples(st.just("send"), st.just(fields), symbols, quantities, off, st.booleans())
+
+
+# Entries and sales in all forms, one as likely as the other, so that they get in each other's way.
 actions = st.one_of(
+    orders("buy", "market"),
+    orders("buy", "limit"),
+    orders("buy", "limit", "oto"),
+    orders("buy", "market", "oto"),
+    orders("buy", "market", "bracket"),
+    orders("sell", "market"),
+    orders("sell", "limit"),
+    orders("sell", "stop"),
     st.tuples(st.just("pass"), st.integers(1, 90)),
-    st.tuples(st.just("liquidity"), st.sampled_from([None, "1", "0.75", "4"])),
-    st.tuples(
-        st.just("send"),
-        st.fixed_dictionaries(
-            {
-                "symbol": st.sampled_from(["AAPL", "MSFT"]),
-                "side": st.sampled_from(["buy", "buy", "sell"]),
-                "qty": quantities,
-                "type": st.sampled_from(["market", "limit", "stop"]),
-                "time_in_force": st.sampled_from(["day", "gtc"]),
-                "order_class": st.sampled_from(["", "", "oto", "bracket"]),
-            }
-        ),
-        offsets,
-    ),
+    st.tuples(st.just("pass"), st.integers(1, 90)),
+    st.tuples(st.just("liquidity"), st.sampled_from([None, "0.75", "1", "4"])),
     st.tuples(st.just("cancel"), st.integers(0, 30)),
-    st.tuples(st.just("replace"), st.integers(0, 30), offsets, quantities),
+    st.tuples(st.just("replace"), st.integers(0, 30), off, quantities),
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(actions, max_size=25))
+@settings(max_examples=200, deadline=None)
+@given(st.lists(actions, min_size=5, max_size=30))
 def test_money_and_shares_are_conserved(steps: list[tuple[Any, ...]]) -> None:
     day = Desk(CANDLES)
     day.at(0)
@@ -72,30 +76,33 @@ def test_money_and_shares_are_conserved(steps: list[tuple[Any, ...]]) -> None:
     assert not [order for order in day.exchange.orders.values() if _is_open_day_order(order)]
 
 
-def _send(day: Desk, fields: dict[str, str], offset: Decimal) -> None:
-    price = day.exchange.price(fields["symbol"])
-    assert price is not None
-    near = str((price * (1 + offset)).quantize(Decimal("0.01")))
-    body: dict[str, object] = dict(fields)
-    if fields["type"] != "market":
-        body[f"{fields['type']}_price"] = near
+def _send(
+    day: Desk, fields: dict[str, str], symbol: str, qty: str, percent: int, for_the_day: bool
+) -> None:
+    side, kind = fields["side"], fields["type"]
+    body: dict[str, Any] = {"time_in_force": "day" if for_the_day else "gtc", **fields}
+    if kind != "market":
+        below = (side == "buy") == (kind == "limit")
+        body[f"{kind}_price"] = _near(day, symbol, -percent if below else percent)
     if fields["order_class"]:
-        body["stop_loss"] = {"stop_price": str((price * Decimal("0.98")).quantize(Decimal("0.01")))}
+        # beyond a resting limit of the same percentage too
+        body["stop_loss"] = {"stop_price": _near(day, symbol, -percent - 1)}
     if fields["order_class"] == "bracket":
-        body["take_profit"] = {
-            "limit_price": str((price * Decimal("1.03")).quantize(Decimal("0.01")))
-        }
-    day.order(**body)  # type: ignore[arg-type]
+        body["take_profit"] = {"limit_price": _near(day, symbol, percent)}
+    day.order(symbol=symbol, qty=qty, **body)
 
 
-def _replace(day: Desk, order: Any, offset: Decimal, qty: str) -> None:
-    price = day.exchange.price(order.symbol)
-    assert price is not None
-    near = str((price * (1 + offset)).quantize(Decimal("0.01")))
+def _replace(day: Desk, order: Order, percent: int, qty: str) -> None:
     changes: dict[str, object] = {} if order.order_class else {"qty": qty}
     if order.type != "market":
-        changes[f"{order.type}_price"] = near
+        changes[f"{order.type}_price"] = _near(day, order.symbol, -percent)
     day.replace(order, **changes)
+
+
+def _near(day: Desk, symbol: str, percent: int) -> str:
+    price = day.exchange.price(symbol)
+    assert price is not None
+    return str((price * (100 + percent) / 100).quantize(Decimal("0.01")))
 
 
 def check(day: Desk) -> None:
@@ -126,5 +133,5 @@ def check(day: Desk) -> None:
             assert exchange.orders[order.parent_id].status == "filled"
 
 
-def _is_open_day_order(order: Any) -> bool:
+def _is_open_day_order(order: Order) -> bool:
     return order.is_open and order.time_in_force == "day"
