@@ -97,6 +97,8 @@ def run(
 
     Without --bars the market is simulated from a seed, and says so wherever it shows.
     """
+    # Also SIGINT: a shell starts background jobs with it ignored.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
