@@ -25,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tradewind.errors import DatabaseUnavailableError, InvalidInputError
+
 from tradewind_local.server_user import ServerUser, server_user
 
 MAJOR_VERSION = "18"
