@@ -359,6 +359,11 @@ DEFECTS = (
     ),
     Defect("S3 without TLS", P.buckets_are_closed, remove("ModelsBucketPolicy")),
     Defect(
+        "a pool of users that goes with the stack",
+        P.data_outlives_the_stack,
+        attribute("UserPool", "DeletionPolicy", "Delete"),
+    ),
+    Defect(
         "a password alone",
         P.users_need_a_second_factor,
         put("UserPool", "MfaConfiguration", value="OPTIONAL"),
@@ -381,6 +386,11 @@ DEFECTS = (
         "the newest code in an old run",
         W.tasks_call_versions,
         put("TradingCycle", "DefinitionSubstitutions", "PlaceOrder", value={"Ref": "PlaceOrder"}),
+    ),
+    Defect(
+        "a version deleted under a run",
+        W.runs_keep_their_versions,
+        attribute("PlaceOrder", "UpdateReplacePolicy", "Delete"),
     ),
     Defect(
         "a step that may not be called",

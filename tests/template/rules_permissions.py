@@ -251,6 +251,24 @@ def buckets_are_closed(stack: Stack) -> list[str]:
     return found
 
 
+def data_outlives_the_stack(stack: Stack) -> list[str]:
+    """What holds data, logs or users stays when the stack goes, and when a change replaces it."""
+    holding = (
+        "AWS::RDS::DBInstance",
+        "AWS::DynamoDB::Table",
+        "AWS::S3::Bucket",
+        "AWS::KMS::Key",
+        "AWS::Cognito::UserPool",
+        "AWS::Logs::LogGroup",
+    )
+    return [
+        f"{name}: {policy} is not Retain or Snapshot"
+        for name in stack.of_type(*holding)
+        for policy in ("DeletionPolicy", "UpdateReplacePolicy")
+        if stack.resource(name).get(policy) not in ("Retain", "Snapshot")
+    ]
+
+
 def users_need_a_second_factor(stack: Stack) -> list[str]:
     found = []
     for name, pool in stack.of_type("AWS::Cognito::UserPool").items():
@@ -298,6 +316,7 @@ RULES = (
     database_is_safe,
     tables_are_safe,
     buckets_are_closed,
+    data_outlives_the_stack,
     users_need_a_second_factor,
     api_is_closed,
 )

@@ -70,6 +70,16 @@ def tasks_call_versions(stack: Stack) -> list[str]:
     ]
 
 
+def runs_keep_their_versions(stack: Stack) -> list[str]:
+    """A deploy does not delete the versions that a run is still calling."""
+    called = {function for _, state in tasks(stack) if (function := task_function(state))}
+    return [
+        f"{name}: a deploy deletes the version that a run is calling"
+        for name in sorted(called & set(stack.functions))
+        if stack.resource(name).get("UpdateReplacePolicy") != "Retain"
+    ]
+
+
 def role_covers_every_task(stack: Stack) -> list[str]:
     """The local cloud does not check the state machine's role: it is compared here."""
     machine = _machine(stack)
@@ -229,6 +239,7 @@ RULES = (
     names_are_words,
     substitutions_are_defined,
     tasks_call_versions,
+    runs_keep_their_versions,
     role_covers_every_task,
     tasks_end_in_time,
     retries_are_named_and_few,
