@@ -83,7 +83,7 @@ def test_every_minute_ran_and_the_books_are_in_order(first: dict[str, Any]) -> N
 
 def test_its_times_are_told_by_cycle_and_by_function(first: dict[str, Any]) -> None:
     assert 0 < first["cycle_ms_p50"] <= first["cycle_ms_p95"]
-    steps = {"FetchBars", "ComputeFeatures", "SyncBroker", "PredictTrend", "AssessRisk"}
+    steps = {"fetch_bars", "compute_features", "sync_broker", "predict_trend", "assess_risk"}
     assert steps <= set(first["handler_ms"])
     assert all(times["p50"] <= times["p95"] for times in first["handler_ms"].values())
 

@@ -82,7 +82,7 @@ def deploy(root: Path, cloud: LocalCloud, reports: Path, settings: LocalSettings
     def upload_function(name: str, source: str) -> str:
         # Published versions keep the environment they were made with, and SAM publishes one when
         # the code's address changes: so all that a function gets from here goes into the address.
-        script = bootstrap_script(name, root / source, layers, reports, {})
+        script = bootstrap_script(Path(source).name, root / source, layers, reports, {})
         address = hashlib.sha256((script + stamp).encode()).hexdigest()[:16]
         key = f"{name}-{address}.zip"
         objects.put_object(Bucket=_ARTIFACTS, Key=key, Body=bootstrap_zip(script))

@@ -32,15 +32,20 @@ class ProcessFailedError(TradewindError):
     """A process of the twin did not start, or ended by itself; the message has its last lines."""
 
 
-def die_with_parent() -> None:
-    """In a child before exec: SIGKILL me when the thread that started me ends.
+def die_with_parent() -> Callable[[], None]:
+    """For a child between fork and exec: SIGKILL it when the thread that starts it ends.
 
     Children are therefore started from the main thread only.
     """
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:  # the parent went in between
-            os.kill(os.getpid(), signal.SIGKILL)
+    parent = os.getpid()
+
+    def prepare() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it went in between
+                os._exit(1)
+
+    return prepare
 
 
 class StateLock:
@@ -110,7 +115,7 @@ class Supervisor:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # no threads of ours hold locks here
+                preexec_fn=die_with_parent(),  # no threads of ours hold locks here
             )
         self._record(name, process.pid)
         return process
