@@ -103,7 +103,7 @@ def _replay_on(twin: LocalTwin, plan: ReplayPlan, console: Console) -> dict[str,
             for run in driver.run(plan.bar_times()):
                 runs.append(run)
                 if display.wants(len(runs), plan.minutes):
-                    display.show(_standing(run, len(runs), plan.minutes, ledger, before))
+                    display.show(_standing(run, len(runs), plan, ledger, before))
         driver.stop_market()
         undelivered = driver.drain()
         after = ledger.counts()
@@ -142,13 +142,14 @@ def _feed_market(twin: LocalTwin, plan: ReplayPlan) -> None:
 
 
 def _standing(
-    run: MinuteRun, done: int, total: int, ledger: Ledger, before: dict[str, int]
+    run: MinuteRun, done: int, plan: ReplayPlan, ledger: Ledger, before: dict[str, int]
 ) -> Standing:
     now = ledger.counts()
     return Standing(
         run=run,
+        simulated=plan.simulated,
         done=done,
-        total=total,
+        total=plan.minutes,
         orders=now["orders"] - before["orders"],
         fills=now["fills"] - before["fills"],
         profit=ledger.profit_and_loss(),

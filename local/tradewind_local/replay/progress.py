@@ -25,6 +25,7 @@ class Standing:
     """Where a replay stands after a minute's run."""
 
     run: MinuteRun
+    simulated: bool
     done: int
     total: int
     orders: int
@@ -37,7 +38,7 @@ class Standing:
         return (
             f"{self.run.bar_time.astimezone(NEW_YORK):%H:%M} New York, {self.done}/{self.total}: "
             f"{self.orders} orders, {self.fills} fills, P&L {self.profit.realised:+.2f} realised "
-            f"{self.profit.unrealised:+.2f} unrealised"
+            f"{self.profit.unrealised:+.2f} unrealised{' (SIMULATED)' if self.simulated else ''}"
         )
 
 
