@@ -23,8 +23,6 @@ DEFAULT_SIMULATED_MINUTES = 60
 LONGEST_SESSION = 390
 # Any session does for a market that never was; a fixed one gives the same run to everybody.
 SIMULATED_DATE = date(2025, 6, 10)
-# Daily ranges of three weeks size a position; averages of minutes need less.
-SIMULATED_HISTORY_DAYS = 35
 
 # As the template's parameter Symbols has it.
 _SYMBOL = re.compile(r"[A-Z][A-Z.]{0,5}")
@@ -100,11 +98,8 @@ def simulated_plan(
         raise InvalidInputError(f"--symbols names a symbol twice: {' '.join(symbols)}")
     session = _session(day or SIMULATED_DATE.isoformat(), sessions)
     count = _minutes(minutes, session, min(DEFAULT_SIMULATED_MINUTES, session.minutes))
-    before = sessions.between(
-        max(session.date - timedelta(days=SIMULATED_HISTORY_DAYS), sessions.first_day),
-        session.date,
-    )
-    everything = simulated_bars(symbols, before, seed)
+    walked = sessions.between(max(_market_opens(session.date), sessions.first_day), session.date)
+    everything = simulated_bars(symbols, walked, seed)
     return ReplayPlan(
         "simulated",
         session,
@@ -142,6 +137,12 @@ def _session(day: str, sessions: SessionTable) -> Session:
             f"--date {day}: the exchange has no session that day (weekend or holiday)"
         )
     return session
+
+
+def _market_opens(day: date) -> date:
+    """Where the simulated market of a session begins: on the first of the month before. Daily
+    ranges of three weeks size a position, and a month's sessions follow each other on one walk."""
+    return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def _minutes(asked: int | None, session: Session, default: int) -> int:

@@ -21,8 +21,8 @@ class StateFolder:
     """A state folder, locked while this object is open.
 
     Layout: ``postgres/`` (the database), ``cloud/`` (the local cloud), ``exchange/`` (the
-    simulated exchange), ``reports/`` (REPORT lines of the functions, of the last command),
-    ``processes.json`` (what runs) and ``lock``.
+    simulated exchange), ``reports/`` (REPORT lines of the functions, of the last command), ``seed``
+    (that of the exchange), ``processes.json`` (what runs) and ``lock``.
     """
 
     def __init__(self, path: Path, temporary: bool) -> None:
@@ -79,6 +79,17 @@ class StateFolder:
     @property
     def exchange(self) -> Path:
         return self.path / "exchange"
+
+    def settle_seed(self, seed: int) -> None:
+        """The exchange keeps the seed it was founded with; InvalidInputError for another one."""
+        note = self.path / "seed"
+        if not note.exists():
+            note.write_text(f"{seed}\n", encoding="ascii")
+        elif (founded := note.read_text(encoding="ascii").strip()) != str(seed):
+            raise InvalidInputError(
+                f"--seed {seed}: the market in --state {self.path} was made with seed {founded}; "
+                "give that one or another folder"
+            )
 
     def fresh_reports(self) -> Path:
         """An empty folder for this command's REPORT lines."""

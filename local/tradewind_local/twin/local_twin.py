@@ -35,7 +35,9 @@ class LocalTwin:
     def __init__(
         self, root: Path, folder: StateFolder, symbols: tuple[str, ...], seed: int
     ) -> None:
-        """``root`` is the checkout with template.yaml; ``seed`` shapes the exchange's ticks."""
+        """``root`` is the checkout with template.yaml; ``seed`` shapes the exchange's ticks and
+        stays with the folder (InvalidInputError for another one)."""
+        folder.settle_seed(seed)
         self._root = root
         self._folder = folder
         self._symbols = symbols

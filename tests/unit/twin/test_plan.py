@@ -73,6 +73,15 @@ def test_a_simulated_plan_is_an_hour_and_the_same_for_the_same_seed() -> None:
     assert plans[0].history[-1].start < plans[0].session.open
 
 
+def test_simulated_sessions_of_a_month_lie_on_one_walk() -> None:
+    """So that one state folder can be given one session after the other."""
+    monday, tuesday = (
+        simulated_plan(["AAPL"], day, None, 1, default_table())
+        for day in ("2025-06-09", "2025-06-10")
+    )
+    assert tuesday.history == (*monday.history, *monday.bars)
+
+
 BARS = ["--bars", "AAPL={file}"]
 DAY = ["--date", "2020-11-12"]
 # Arguments, the file's text -> what the one line must say.

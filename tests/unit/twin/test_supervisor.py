@@ -48,6 +48,15 @@ def test_a_folder_with_foreign_files_is_never_taken(tmp_path: Path) -> None:
         StateFolder.open(tmp_path)
 
 
+def test_a_folder_keeps_the_seed_it_was_made_with(tmp_path: Path) -> None:
+    folder = StateFolder.open(tmp_path / "state")
+    folder.settle_seed(4)
+    folder.settle_seed(4)
+    with pytest.raises(InvalidInputError, match=r"--seed 5: .* made with seed 4"):
+        folder.settle_seed(5)
+    folder.close()
+
+
 def test_a_temporary_folder_goes_with_its_run_and_a_killed_ones_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
