@@ -58,17 +58,37 @@ class Bar:
         )
 
 
+# What can be wrong with a bar by itself: a code for counting, a sentence for people.
+FAULTS = {
+    "price_not_finite": "a price is not a finite number",
+    "price_not_positive": "a price is zero or negative",
+    "ohlc_order": "open or close lies outside low..high",
+    "negative_volume": "volume is negative",
+    "not_a_minute": "the label is not a whole minute",
+}
+
+
+def fault_code(bar: Bar) -> str | None:
+    """The code in ``FAULTS`` of the first thing that is wrong with this bar; None when nothing."""
+    opened, high, low, close = bar.open, bar.high, bar.low, bar.close
+    # Before any comparison: an order of NaN is an error, not an answer.
+    if not (opened.is_finite() and high.is_finite() and low.is_finite() and close.is_finite()):
+        return "price_not_finite"
+    if opened <= 0 or high <= 0 or low <= 0 or close <= 0:
+        return "price_not_positive"
+    if opened < low or close < low or high < opened or high < close:
+        return "ohlc_order"
+    if bar.volume < 0:
+        return "negative_volume"
+    if bar.start.second or bar.start.microsecond:
+        return "not_a_minute"
+    return None
+
+
 def bar_fault(bar: Bar) -> str | None:
     """Why this bar cannot be true, in words; None when nothing is wrong with it."""
-    if min(bar.open, bar.high, bar.low, bar.close) <= 0:
-        return "a price is zero or negative"
-    if not bar.low <= min(bar.open, bar.close) or not bar.high >= max(bar.open, bar.close):
-        return "open or close lies outside low..high"
-    if bar.volume < 0:
-        return "volume is negative"
-    if bar.start.second or bar.start.microsecond:
-        return "the label is not a whole minute"
-    return None
+    code = fault_code(bar)
+    return None if code is None else FAULTS[code]
 
 
 def to_iso(moment: datetime) -> str:
