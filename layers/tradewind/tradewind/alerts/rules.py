@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tradewind.alerts.model import CRITICAL, ERROR, INFO, NOTICE, WARNING, Alert
 from tradewind.market.bar import Bar, to_iso
-from tradewind.orders.model import IntentOutcome, IntentStatus, OrderIntent
+from tradewind.orders.model import BrokerFill, IntentOutcome, IntentStatus, OrderIntent
 from tradewind.portfolio.model import Holding, Trade
 
 # Loss of a sale, as a fraction of what the shares cost -> severity. The owner's stop is 1.5 %.
@@ -107,3 +107,8 @@ def alert_of_faulty_bar(bar: Bar, fault: str) -> Alert:
         bar.start,
         f"{bar.symbol}|{to_iso(bar.start)}|{fault}",
     )
+
+
+def alert_of_unbookable(fill: BrokerFill, why: str) -> Alert:
+    """A fill of ours that our books cannot hold, e.g. a sale of more than they have."""
+    return Alert("fill_not_booked", CRITICAL, why, fill.at, fill.execution_id)

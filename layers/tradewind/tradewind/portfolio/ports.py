@@ -36,7 +36,13 @@ class HoldingStore(Protocol):
 class TradeStore(Protocol):
     """The ``trades`` table: one row per fill, as the owner's schema asks."""
 
-    def add(self, account: str, trades: Sequence[Trade]) -> int: ...
+    def add(self, account: str, trades: Sequence[Trade]) -> int:
+        """Insert; trades already there are left alone. New rows."""
+        ...
+
+    def unbooked(self, account: str, execution_ids: Sequence[str]) -> set[str]:
+        """Which of these executions have no trade yet."""
+        ...
 
 
 class AccountStore(Protocol):

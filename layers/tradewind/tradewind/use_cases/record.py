@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tradewind.alerts.model import Alert
-from tradewind.alerts.rules import alert_of_difference, alert_of_outcome, alert_of_sale
+from tradewind.alerts.rules import (
+    alert_of_difference,
+    alert_of_outcome,
+    alert_of_sale,
+    alert_of_unbookable,
+)
+from tradewind.errors import InvalidInputError
 from tradewind.market.cycle import Cycle
 from tradewind.orders.model import BrokerFill, BrokerState, IntentOutcome, OrderIntent
 from tradewind.orders.resolution import resolve
@@ -82,8 +88,7 @@ def _record_state(stores: Stores, account: str, state: BrokerState) -> Recorded:
     if resolved:
         stores.intents.record(resolved)
     fills = stores.fills.add(account, state.fills)
-    if fills:
-        _book(stores, account, fills, state)
+    _book(stores, account, state)
     stores.accounts.add(account, state.account, state.as_of)
     differing = stores.holdings.confirm(account, state.positions, state.as_of)
     moving = {order.symbol for order in state.orders if not order.status.is_final}
@@ -98,10 +103,23 @@ def _record_state(stores: Stores, account: str, state: BrokerState) -> Recorded:
     return Recorded(changed, len(fills), len(resolved))
 
 
-def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], state: BrokerState) -> None:
-    """New fills into holdings, trades, trade events and alerts. Foreign fills are kept as fills
-    only: they are not ours to account for."""
+def _book(stores: Stores, account: str, state: BrokerState) -> None:
+    """Fills of ours that have no trade yet into holdings, trades, trade events and alerts.
+
+    Every fill of the snapshot is looked at, not only the new ones: one may have come before its
+    order was known. Foreign fills are kept as fills only: they are not ours to account for.
+    """
     owner_of_order = stores.orders.intent_of(account)
+    ours = [fill for fill in state.fills if fill.order_id in owner_of_order]
+    if not ours:
+        return
+    unbooked = stores.trades.unbooked(account, [fill.execution_id for fill in ours])
+    fills = sorted(
+        (fill for fill in ours if fill.execution_id in unbooked),
+        key=lambda fill: (fill.at, fill.execution_id),
+    )
+    if not fills:
+        return
     intents = _intents_of(stores, owner_of_order, fills)
     holdings = {holding.symbol: holding for holding in stores.holdings.all(account)}
     stops = {order.order_id for order in state.orders if order.order_type == "stop"}
@@ -109,29 +127,29 @@ def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], state: Brok
     alerts: list[Alert] = []
     touched: dict[str, Holding] = {}
     for fill in fills:
-        intent = intents.get(owner_of_order.get(fill.order_id, ""))
-        if intent is None:
-            continue
+        intent = intents[owner_of_order[fill.order_id]]
         before = holdings.get(fill.symbol) or flat(fill.symbol, intent.strategy)
-        after, realised = apply_fill(before, fill)
+        try:
+            after, realised = apply_fill(before, fill)
+        except InvalidInputError as error:
+            # Told, and left unbooked: the broker's quantity goes on to be shown beside ours.
+            alerts.append(alert_of_unbookable(fill, str(error)))
+            continue
         holdings[fill.symbol] = touched[fill.symbol] = after
         trade = trade_of(fill, intent.intent_id, realised)
         trades.append(trade)
         alerts.append(alert_of_sale(trade, before, by_stop=fill.order_id in stops))
-    if not trades:
-        return
-    stores.holdings.save(account, tuple(touched.values()), fills[-1].at)
-    stores.trades.add(account, trades)
-    stores.outbox.add([message_of_event(event_of_trade(trade)) for trade in trades])
     _tell(stores, alerts)
+    if trades:
+        stores.holdings.save(account, tuple(touched.values()), fills[-1].at)
+        stores.trades.add(account, trades)
+        stores.outbox.add([message_of_event(event_of_trade(trade)) for trade in trades])
 
 
 def _intents_of(
     stores: Stores, owner_of_order: Mapping[str, str], fills: Sequence[BrokerFill]
 ) -> dict[str, OrderIntent]:
-    wanted = sorted(
-        {owner_of_order[fill.order_id] for fill in fills if fill.order_id in owner_of_order}
-    )
+    wanted = sorted({owner_of_order[fill.order_id] for fill in fills})
     return {intent.intent_id: intent for intent in stores.intents.find(wanted)}
 
 

@@ -46,6 +46,15 @@ WITH written AS (
 SELECT count(*) FROM written
 """
 
+_UNBOOKED = """
+SELECT asked.execution_id
+FROM unnest(:execution_ids::text[]) AS asked(execution_id)
+WHERE NOT EXISTS (
+    SELECT FROM trades AS t
+    WHERE t.account = :account AND t.execution_id = asked.execution_id
+)
+"""
+
 # Rows that only the broker's word put there (saved_at NULL) are foreign: no holdings of ours.
 _ALL_HOLDINGS = """
 SELECT symbol, strategy, quantity, cost, realised_pnl, opened_at FROM positions
@@ -157,6 +166,10 @@ class PostgresTrades:
         rows = self._session.rows(_ADD_TRADES, account=account, rows=records(trades, _TRADE))
         added: int = rows[0][0]
         return added
+
+    def unbooked(self, account: str, execution_ids: Sequence[str]) -> set[str]:
+        rows = self._session.rows(_UNBOOKED, account=account, execution_ids=list(execution_ids))
+        return {row[0] for row in rows}
 
 
 class PostgresHoldings:
