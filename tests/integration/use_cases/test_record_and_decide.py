@@ -202,7 +202,7 @@ def test_a_stop_that_fills_closes_the_position_and_says_so(books: Books) -> None
     stopped = leg_of(intent, status=OrderStatus.FILLED, filled_quantity=intent.quantity)
     books.sync(state(order_of(intent), stopped, fills=(sold, bought)))  # out of order
     holding = books.holdings()["AAPL"]
-    assert (holding.quantity, holding.cost) == (0, 0)
+    assert (holding.quantity, holding.cost) == (D(0), D(0))
     assert holding.realised_pnl == intent.quantity * D("-1.60")
     alerts = [m.message for m in books.close() if m.topic == "alerts"]
     assert [alert["type"] for alert in alerts] == ["position_opened", "stop_filled"]
