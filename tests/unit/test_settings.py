@@ -8,11 +8,13 @@ from decimal import Decimal as D
 
 import pytest
 from tradewind.errors import InvalidInputError
+from tradewind.market.request_limits import RequestLimits
 from tradewind.settings import (
     AccountSettings,
     DatabaseSettings,
     Environment,
     HardLimits,
+    MarketDataSettings,
     clock_url,
 )
 
@@ -29,6 +31,12 @@ GOOD = {
     "DATABASE_PORT": "5432",
     "DATABASE_NAME": "tradewind",
     "DATABASE_USER": "tw_read",
+    "DATA_PROVIDER": "alpaca",
+    "DATA_FEED": "iex",
+    "MARKET_DATA_URL": "https://data.example",
+    "BROKER_SECRET": "broker",
+    "ALPHA_VANTAGE_URL": "https://vantage.example",
+    "ALPHA_VANTAGE_SECRET": "vantage",
 }
 
 
@@ -39,6 +47,19 @@ def test_good_values_are_typed() -> None:
     database = DatabaseSettings.read(env)
     assert (database.tls, database.password) == ("verify-full", None)
     assert clock_url(env) is None
+
+
+def test_each_data_provider_has_its_address_its_secret_and_its_limits() -> None:
+    alpaca = MarketDataSettings.read(Environment(GOOD))
+    assert alpaca == MarketDataSettings(
+        "alpaca", "https://data.example", "iex", "broker", RequestLimits(150, 60)
+    )
+    vantage = MarketDataSettings.read(Environment({**GOOD, "DATA_PROVIDER": "alpha_vantage"}))
+    assert vantage == MarketDataSettings(
+        "alpha_vantage", "https://vantage.example", "", "vantage", RequestLimits(1, 1, 25)
+    )
+    own = MarketDataSettings.read(Environment({**GOOD, "DATA_REQUESTS": "75/minute"}))
+    assert own.limits == RequestLimits(75, 60)
 
 
 WRONG: list[tuple[str, str, Callable[[Environment], object]]] = [
@@ -55,6 +76,9 @@ WRONG: list[tuple[str, str, Callable[[Environment], object]]] = [
     ("DATABASE_TLS", "maybe", DatabaseSettings.read),
     ("DATABASE_TLS", "off", DatabaseSettings.read),  # the host is not this machine
     ("DATABASE_PASSWORD", "secret", DatabaseSettings.read),
+    ("DATA_PROVIDER", "bloomberg", MarketDataSettings.read),
+    ("DATA_FEED", "otc", MarketDataSettings.read),
+    ("MARKET_DATA_URL", "", MarketDataSettings.read),
     ("CLOCK_URL", "http://clock.example/now", clock_url),
 ]
 

@@ -84,11 +84,26 @@ def broker() -> Broker:
 
 @cache
 def market_data() -> MarketDataProvider:
-    from tradewind.adapters.alpaca.market_data import AlpacaMarketData
+    """The provider that DATA_PROVIDER names, paced together with all other functions."""
+    from tradewind.adapters.request_budget import ControlTableBudget
 
     where = settings.MarketDataSettings.read(environment())
+    table = environment().optional("CONTROL_TABLE")
+    budget = (
+        ControlTableBudget(client("dynamodb"), table, {where.provider: where.limits})
+        if table
+        else None
+    )
+    if where.provider == "alpha_vantage":
+        from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
+
+        (key,) = _secrets().read(where.secret, "api_key")
+        return AlphaVantageMarketData(where.url, key, clock(), budget)
+
+    from tradewind.adapters.alpaca.market_data import AlpacaMarketData
+
     key, secret = _secrets().read(where.secret, "api_key", "secret_key")
-    return AlpacaMarketData(where.url, where.feed, key, secret)
+    return AlpacaMarketData(where.url, where.feed, key, secret, clock(), budget)
 
 
 @cache

@@ -21,7 +21,18 @@ class PermanentError(TradewindError):
 
 
 class ProviderUnavailableError(RetryableError):
-    """A market-data provider did not answer, or answered with a server error or broken body."""
+    """A market-data provider did not answer, or answered with a server error or broken body.
+
+    Worth another try at once, with a growing pause.
+    """
+
+
+class UnreadableAnswerError(ProviderUnavailableError):
+    """An answer that is no JSON, holds something else than bars, or contradicts itself."""
+
+
+class EmptyAnswerError(ProviderUnavailableError):
+    """An answer without any content where at least the form of an answer was due."""
 
 
 class ThrottledError(RetryableError):
@@ -30,6 +41,10 @@ class ThrottledError(RetryableError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class DailyQuotaError(ThrottledError):
+    """A day's requests are used up; ``retry_after`` reaches to the next day."""
 
 
 class BarNotYetThereError(RetryableError):
@@ -69,7 +84,27 @@ class BrokerRejectedError(PermanentError):
 
 
 class ProviderRefusedError(PermanentError):
-    """A market-data provider refused the request: key, plan, symbol or feed."""
+    """A market-data provider refused the request, and would refuse it again."""
+
+
+class KeyRefusedError(ProviderRefusedError):
+    """The provider's key is missing, wrong, revoked or a demonstration key: put a good one."""
+
+
+class PlanTooSmallError(ProviderRefusedError):
+    """The key's plan does not include what was asked for: another plan or another provider."""
+
+
+class FeedForbiddenError(PlanTooSmallError):
+    """The plan does not include this feed, or not its newest minutes."""
+
+
+class UnknownSymbolError(ProviderRefusedError):
+    """The provider knows no such symbol, or takes the call for malformed."""
+
+
+class UnknownNoticeError(ProviderRefusedError):
+    """A notice instead of data whose wording is not known; it is quoted in the message."""
 
 
 class NotifierRefusedError(PermanentError):

@@ -13,9 +13,14 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import urlparse
 
 from tradewind.errors import InvalidInputError
+from tradewind.market.request_limits import RequestLimits
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 TRADING_MODES = ("shadow", "paper", "live")
+
+# What each provider's smallest plan allows. Alpaca counts 200 a minute for data and 200 for orders;
+# a quarter is left for orders all the same, should an account ever have both counted together.
+USUAL_LIMITS = {"alpaca": "150/minute", "alpha_vantage": "1/second,25/day"}
 
 
 class Environment:
@@ -108,17 +113,28 @@ class BrokerSettings:
 
 @dataclass(frozen=True, slots=True)
 class MarketDataSettings:
+    """Where bars come from. ``feed`` is Alpaca's and says nothing to Alpha Vantage."""
+
+    provider: str
     url: str
     feed: str
     secret: str
+    limits: RequestLimits
 
     @classmethod
     def read(cls, env: Environment) -> MarketDataSettings:
-        return cls(
-            env.text("MARKET_DATA_URL"),
-            env.choice("DATA_FEED", ("iex", "sip")),
-            env.text("BROKER_SECRET"),
-        )
+        provider = env.optional("DATA_PROVIDER") or "alpaca"
+        if provider not in USUAL_LIMITS:
+            raise InvalidInputError(
+                f"environment variable DATA_PROVIDER: {provider!r} is none of "
+                f"{', '.join(USUAL_LIMITS)}"
+            )
+        limits = RequestLimits.parse(env.optional("DATA_REQUESTS") or USUAL_LIMITS[provider])
+        if provider == "alpha_vantage":
+            url, secret = env.text("ALPHA_VANTAGE_URL"), env.text("ALPHA_VANTAGE_SECRET")
+            return cls(provider, url, "", secret, limits)
+        url, secret = env.text("MARKET_DATA_URL"), env.text("BROKER_SECRET")
+        return cls(provider, url, env.choice("DATA_FEED", ("iex", "sip")), secret, limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,24 @@ class MarketDataProvider(Protocol):
     def bars(self, symbols: Sequence[str], first: datetime, last: datetime) -> list[Bar]:
         """Complete bars whose start lies in ``first..last`` (both included), any order.
 
-        Raises ProviderUnavailableError, ThrottledError (retry may help) or
-        ProviderRefusedError (it will not).
+        One bar a symbol and minute: equal ones are dropped, and of two answers the later counts.
+        A symbol the provider does not know has no bars; UnknownSymbolError is raised when it says
+        so of all of them.
+
+        Raises ProviderUnavailableError, ThrottledError (retry may help; the latter says when) or
+        ProviderRefusedError (it will not: somebody has to change something).
+        """
+        ...
+
+
+class RequestBudget(Protocol):
+    """How often a provider may be asked, counted over all functions together."""
+
+    def take(self, provider: str, at: datetime) -> float:
+        """Count a request at this instant (aware UTC) and return 0; or count nothing and return
+        the seconds until one may be free.
+
+        Raises ControlUnavailableError when the count cannot be read or written.
         """
         ...
 

@@ -6,41 +6,78 @@ a cold start). Bars are labelled by their START in UTC; a minute without trades 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tradewind.adapters.http import CONNECT_TIMEOUT, READ_TIMEOUT, session, with_retries
+from tradewind.adapters.http import HttpAnswer, Transport, read_json, retry_after
 from tradewind.errors import (
+    FeedForbiddenError,
     InvalidInputError,
+    KeyRefusedError,
     ProviderRefusedError,
     ProviderUnavailableError,
     ThrottledError,
+    UnknownSymbolError,
+    UnreadableAnswerError,
 )
-from tradewind.market.bar import Bar, from_iso, to_iso
+from tradewind.market.bar import MINUTE, Bar, from_iso, to_iso
+from tradewind.market.ports import RequestBudget
+from tradewind.use_cases.ports import Clock
 
-if TYPE_CHECKING:
-    import requests
+logger = logging.getLogger(__name__)
 
+PROVIDER = "alpaca"
 PAGE = 10_000
+# A filtered page may be empty and still have a successor; so many in a row lead nowhere.
+MOST_IDLE_PAGES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    bars: Mapping[tuple[str, datetime], Bar]
+    token: str | None
 
 
 class AlpacaMarketData:
-    """``url``: https://data.alpaca.markets; ``feed``: ``iex`` (free) or ``sip``."""
+    """``url``: https://data.alpaca.markets; ``feed``: ``iex`` (free) or ``sip``, which each bar
+    carries; ``budget`` None: nobody else uses the key."""
 
-    def __init__(self, url: str, feed: str, api_key: str, secret_key: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        feed: str,
+        api_key: str,
+        secret_key: str,
+        clock: Clock,
+        budget: RequestBudget | None = None,
+    ) -> None:
         self._url = url.rstrip("/") + "/v2/stocks/bars"
         self._feed = feed
-        self._headers = {"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": secret_key}
-        self._session: requests.Session | None = None
+        self._clock = clock
+        self._transport = Transport(
+            PROVIDER,
+            clock,
+            budget,
+            {"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": secret_key},
+        )
 
     def bars(self, symbols: Sequence[str], first: datetime, last: datetime) -> list[Bar]:
-        """One call for all symbols, page by page."""
+        """One call for all symbols, page by page.
+
+        A bar that comes again with other values, on a later page, replaces the earlier one: late
+        trades change a bar for half a minute, and the later answer is the newer truth.
+        """
+        asked = frozenset(symbols)
+        last = min(last, self._clock.now() - MINUTE)
+        if not asked or first > last:
+            return []
         query: dict[str, str | int] = {
-            "symbols": ",".join(symbols),
+            "symbols": ",".join(dict.fromkeys(symbols)),
             "timeframe": "1Min",
             "start": to_iso(first),
             "end": to_iso(last),
@@ -49,66 +86,85 @@ class AlpacaMarketData:
             "limit": PAGE,
             "sort": "asc",
         }
-        found: list[Bar] = []
+        found: dict[tuple[str, datetime], Bar] = {}
+        tokens: set[str] = set()
+        idle = 0
         while True:
-            page = with_retries(partial(self._page, query))
-            found.extend(self._bars_of(page))
-            token = page.get("next_page_token")
-            if not token:
-                return found
-            query["page_token"] = token
+            page = self._transport.get(self._url, query, partial(self._page, known=tokens))
+            idle = 0 if page.bars.keys() - found.keys() else idle + 1
+            found.update(page.bars)
+            if page.token is None:
+                break
+            if idle == MOST_IDLE_PAGES:
+                raise UnreadableAnswerError(f"{self._url}: {idle} pages in a row without a new bar")
+            tokens.add(page.token)
+            query["page_token"] = page.token
+        return [bar for bar in found.values() if bar.symbol in asked and first <= bar.start <= last]
 
-    def _page(self, query: Mapping[str, str | int]) -> dict[str, Any]:
-        from requests.exceptions import RequestException
-
-        if self._session is None:
-            self._session = session(self._headers)
-        try:
-            response = self._session.get(
-                self._url, params=query, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
-            )
-        except RequestException as error:
-            raise ProviderUnavailableError(f"{self._url}: {type(error).__name__}") from error
-        _raise_for_refusal(response)
-        try:
-            page = json.loads(response.content, parse_float=Decimal)
-        except ValueError as error:
-            raise ProviderUnavailableError(f"{self._url}: the body is not JSON") from error
+    def _page(self, answer: HttpAnswer, known: Collection[str]) -> _Page:
+        if answer.status != 200:
+            raise _failure(answer, self._clock.now())
+        page = read_json(answer)
         if not isinstance(page, dict) or not isinstance(page.get("bars"), dict | None):
-            raise ProviderUnavailableError(f"{self._url}: the body holds no bars")
-        return page
+            raise UnreadableAnswerError(f"{self._url}: the body holds no bars")
+        token = page.get("next_page_token") or None
+        if token is not None and not isinstance(token, str):
+            raise UnreadableAnswerError(f"{self._url}: next_page_token is {token!r}")
+        if token in known:
+            # Asking with it again would go round in circles; asking for this page again may not.
+            raise UnreadableAnswerError(f"{self._url}: a page came again instead of the next")
+        return _Page(self._bars_of(page["bars"] or {}), token)
 
-    def _bars_of(self, page: Mapping[str, Any]) -> list[Bar]:
+    def _bars_of(self, bars: Mapping[str, Any]) -> dict[tuple[str, datetime], Bar]:
+        found: dict[tuple[str, datetime], Bar] = {}
+        # The same few minutes come with every symbol.
+        starts: dict[str, datetime] = {}
         try:
-            return [
-                Bar(
-                    symbol=symbol,
-                    start=from_iso(raw["t"]),
-                    open=_price(raw["o"]),
-                    high=_price(raw["h"]),
-                    low=_price(raw["l"]),
-                    close=_price(raw["c"]),
-                    volume=int(raw["v"]),
-                    feed=self._feed,
-                )
-                for symbol, rows in (page["bars"] or {}).items()
-                for raw in rows
-            ]
+            for symbol, rows in bars.items():
+                for raw in rows:
+                    label = raw["t"]
+                    start = starts.get(label) or starts.setdefault(label, from_iso(label))
+                    bar = Bar(
+                        symbol=symbol,
+                        start=start,
+                        open=_number(raw["o"]),
+                        high=_number(raw["h"]),
+                        low=_number(raw["l"]),
+                        close=_number(raw["c"]),
+                        volume=int(_number(raw["v"])),
+                        feed=self._feed,
+                    )
+                    if found.setdefault((symbol, start), bar) != bar:
+                        raise UnreadableAnswerError(
+                            f"{self._url}: {symbol} {label} twice on a page with other values"
+                        )
         except (KeyError, TypeError, ValueError, InvalidOperation, InvalidInputError) as error:
-            raise ProviderUnavailableError(f"{self._url}: not a bar: {error!r}") from error
+            raise UnreadableAnswerError(f"{self._url}: not a bar: {error!r}") from error
+        return found
 
 
-def _price(value: Decimal | int) -> Decimal:
+def _number(value: Any) -> Decimal:
+    """JSON numbers arrive as int or Decimal; anything else is none."""
+    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not a number")
     return Decimal(value)
 
 
-def _raise_for_refusal(response: requests.Response) -> None:
-    if response.status_code < 400:
-        return
-    text = f"{response.url.split('?')[0]}: status {response.status_code}: {response.text[:200]}"
-    if response.status_code == 429:
-        after = response.headers.get("Retry-After", "")
-        raise ThrottledError(text, float(after) if after.isdecimal() else None)
-    if response.status_code >= 500:
-        raise ProviderUnavailableError(text)
-    raise ProviderRefusedError(text)
+def _failure(
+    answer: HttpAnswer, now: datetime
+) -> ProviderUnavailableError | ProviderRefusedError | ThrottledError:
+    text = f"{answer.url}: status {answer.status}: {answer.text()}"
+    said = answer.text().lower()
+    if answer.status == 429:
+        return ThrottledError(text, retry_after(answer, now))
+    if answer.status >= 500 or answer.status == 408:
+        return ProviderUnavailableError(text)
+    if answer.status == 403 and ("subscription" in said or "sip" in said or "feed" in said):
+        return FeedForbiddenError(
+            f"{text} (DATA_FEED=iex, a larger plan, or minutes older than a quarter of an hour)"
+        )
+    if answer.status in (401, 403):
+        return KeyRefusedError(f"{text} (put a good key into the broker's secret)")
+    if answer.status in (400, 404, 422) and "symbol" in said:
+        return UnknownSymbolError(f"{text} (check SYMBOLS)")
+    return ProviderRefusedError(text)

@@ -1,0 +1,1 @@
+"""Alpha Vantage: one-minute bars, one symbol a call."""
