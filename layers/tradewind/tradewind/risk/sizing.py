@@ -28,8 +28,7 @@ def daily_atr(sessions: Sequence[DailyBar], count: int) -> Decimal | None:
         return None
     recent = sessions[-(count + 1) :]
     ranges = [
-        max(day.high, before.close) - min(day.low, before.close)
-        for before, day in pairwise(recent)
+        max(day.high, before.close) - min(day.low, before.close) for before, day in pairwise(recent)
     ]
     return sum(ranges, Decimal(0)) / count
 
