@@ -44,6 +44,16 @@ class Bar:
             "feed": self.feed,
         }
 
+    def same_values(self, other: Bar) -> bool:
+        """Whether both tell the same of their minute, whatever feed each is from."""
+        return (self.open, self.high, self.low, self.close, self.volume) == (
+            other.open,
+            other.high,
+            other.low,
+            other.close,
+            other.volume,
+        )
+
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Bar:
         return cls(

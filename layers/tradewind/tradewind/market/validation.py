@@ -199,7 +199,7 @@ def _single_bars(bars: Iterable[Bar], sorting: _Sorting) -> dict[str, list[Bar]]
             of_symbol[bar.start] = bar
             continue
         others = rivals.setdefault((bar.symbol, bar.start), [known])
-        if any(_same_values(bar, other) for other in others):
+        if any(bar.same_values(other) for other in others):
             sorting.repeated += 1
         else:
             others.append(bar)
@@ -237,16 +237,6 @@ def _settle(
             f"{len(versions)} bars of this minute contradict each other, and none of them holds "
             "all the trades of the others",
         )
-
-
-def _same_values(one: Bar, other: Bar) -> bool:
-    return (one.open, one.high, one.low, one.close, one.volume) == (
-        other.open,
-        other.high,
-        other.low,
-        other.close,
-        other.volume,
-    )
 
 
 def _contains(fuller: Bar, other: Bar) -> bool:
