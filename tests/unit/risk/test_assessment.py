@@ -52,6 +52,7 @@ def book(bar_time: datetime, **changes: Any) -> Book:
         highs={},
         daily={},
         revisions={},
+        missing={},
     )
     return replace(plain, **changes)
 
@@ -118,6 +119,8 @@ REFUSALS = [
     ("-10 % today", {"account": an_account(equity=D(90_000))}, "daily_drawdown"),
     ("an order is open", {"open_orders": (an_order(),)}, "open_order"),
     ("shares that are not ours", {"positions": {"AAPL": POSITION}}, "foreign_position"),
+    ("a minute is missing", {"missing": {"AAPL": (NOON - timedelta(minutes=7),)}}, "hole"),
+    ("the decided minute counts too", {"missing": {"AAPL": [NOON]}}, "hole"),
     ("no cash", {"account": an_account(buying_power=D(0))}, "no_size"),
 ]
 
@@ -131,6 +134,44 @@ def test_refusals(changes: dict[str, Any], code: str) -> None:
     (decision,) = assessment.decisions
     assert (decision.action, decision.reason_code) == (Action.WAIT, code)
     assert decision.reason
+
+
+AGES = [
+    # (minutes from the newest bar to the decided one, what becomes of the entry)
+    (0, Action.ENTER, "because"),
+    (1, Action.WAIT, "stale_bar"),
+    (5, Action.WAIT, "stale_bar"),
+    (6, Action.WAIT, "stale_data"),
+    (60 * 24, Action.WAIT, "stale_data"),
+]
+
+
+@pytest.mark.parametrize(("minutes", "action", "code"), AGES)
+def test_an_entry_needs_the_decided_bar(minutes: int, action: Action, code: str) -> None:
+    newest = bar(NOON - timedelta(minutes=minutes))
+    (decision,) = assess(
+        cycle_at(NOON), [wish(Action.ENTER, newest)], book(NOON), RiskLimits()
+    ).decisions
+    assert (decision.action, decision.reason_code) == (action, code)
+
+
+def test_a_hole_is_named() -> None:
+    missing = [NOON - timedelta(minutes=m) for m in (3, 2, 9)]
+    assert run(Action.ENTER, missing={"AAPL": missing}).decisions[0].reason == (
+        "minutes missing among those decided on: 3, from 2020-11-12T16:51:00Z "
+        "to 2020-11-12T16:58:00Z"
+    )
+
+
+def test_a_hole_in_another_symbol_is_no_reason() -> None:
+    assert run(Action.ENTER, missing={"MSFT": [NOON]}).intents
+
+
+def test_a_hole_keeps_nobody_in_a_position() -> None:
+    """Exits act on state, and protection is kept up, whatever is missing."""
+    hole: dict[str, Any] = {**HOLDING, "missing": {"AAPL": [NOON]}}
+    assert run(Action.EXIT, **hole).intents[0].kind is IntentKind.EXIT
+    assert run(Action.HOLD, **{**hole, "open_orders": ()}).intents[0].kind is IntentKind.PROTECT
 
 
 def test_a_hair_above_the_drawdown_limit_still_enters() -> None:

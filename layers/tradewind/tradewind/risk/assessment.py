@@ -65,7 +65,9 @@ class Book:
 
     ``account`` and ``broker_as_of`` are None until the broker was read once; ``orders_of_ours``
     maps a broker's order id to our intent; ``highs`` are since each holding's entry; ``daily`` the
-    sessions before this one; ``revisions`` the highest revision of protective intents used.
+    sessions before this one; ``revisions`` the highest revision of protective intents used;
+    ``missing`` the minutes that should be there, and are not, among the bars a decision looks back
+    over (a symbol without such minutes may be absent).
     """
 
     account: BrokerAccount | None
@@ -78,6 +80,7 @@ class Book:
     highs: Mapping[str, Decimal]
     daily: Mapping[str, Sequence[DailyBar]]
     revisions: Mapping[str, int]
+    missing: Mapping[str, Sequence[datetime]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,7 @@ def _assess_entry(
             symbol=wish.symbol,
             bar_time=cycle.bar_time,
             newest_bar=wish.bar.start,
+            missing=book.missing.get(wish.symbol, ()),
             session=cycle.session,
             account=book.account,
             broker_as_of=book.broker_as_of,

@@ -22,11 +22,14 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class EntryRequest:
     """What is known when an entry is asked for. ``run_at`` is the start of the run's minute
-    (T: one minute after the decided bar's start); ``newest_bar`` the symbol's newest bar."""
+    (T: one minute after the decided bar's start); ``newest_bar`` the symbol's newest bar;
+    ``missing`` the minutes without a bar, not known to be without trades, among those the decision
+    looks back over."""
 
     symbol: str
     bar_time: datetime
     newest_bar: datetime
+    missing: Sequence[datetime]
     session: Session
     account: BrokerAccount | None
     broker_as_of: datetime | None
@@ -54,12 +57,35 @@ def entry_window(request: EntryRequest) -> Refusal | None:
     )
 
 
+def data_is_current(request: EntryRequest) -> Refusal | None:
+    """Apart from ``stale_bar``: a bar that is a minute late is no news, a symbol whose data has
+    stopped is."""
+    age = request.bar_time - request.newest_bar
+    if age <= request.limits.max_data_age:
+        return None
+    return Refusal(
+        "stale_data",
+        f"the newest bar is {to_iso(request.newest_bar)}, {age // MINUTE} minutes before the "
+        f"decided one; allowed are {request.limits.max_data_age // MINUTE}",
+    )
+
+
 def stale_bar(request: EntryRequest) -> Refusal | None:
     if request.newest_bar == request.bar_time:
         return None
     return Refusal(
         "stale_bar",
         f"the newest bar is {to_iso(request.newest_bar)}, decided is {to_iso(request.bar_time)}",
+    )
+
+
+def no_hole(request: EntryRequest) -> Refusal | None:
+    if not request.missing:
+        return None
+    return Refusal(
+        "hole",
+        f"minutes missing among those decided on: {len(request.missing)}, from "
+        f"{to_iso(min(request.missing))} to {to_iso(max(request.missing))}",
     )
 
 
@@ -123,7 +149,9 @@ def no_foreign_position(request: EntryRequest) -> Refusal | None:
 
 ENTRY_CHECKS: tuple[Check, ...] = (
     entry_window,
+    data_is_current,
     stale_bar,
+    no_hole,
     broker_state_is_current,
     account_is_open,
     daily_drawdown,

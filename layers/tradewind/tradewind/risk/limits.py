@@ -22,3 +22,4 @@ class RiskLimits:
     flat_before_close: timedelta = timedelta(minutes=5)
     entry_lifetime: timedelta = timedelta(seconds=45)  # after the start of the run's minute
     daily_atr_sessions: int = 14
+    max_data_age: timedelta = timedelta(minutes=5)  # of the newest bar, before the decided one

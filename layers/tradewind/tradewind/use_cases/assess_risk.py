@@ -136,4 +136,5 @@ def _book(
         if entering
         else {},
         revisions=stores.intents.last_revisions(cycle.account, [wish.symbol for wish in wishes]),
+        missing={},
     )
