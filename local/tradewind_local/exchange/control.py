@@ -92,7 +92,8 @@ class ExchangeControl:
     def add_faults(self, faults: Sequence[dict[str, Any]]) -> None:
         """Script faults, taken in the order given. Each: ``method``, ``path`` (with ``*``),
         ``times`` (1), and what happens: ``status`` with ``body`` and ``headers``, or ``reset``
-        (connection cut without an answer), or ``stall`` (seconds before the answer).
+        (connection cut without an answer), or ``stall`` (seconds before the answer), or
+        ``truncate`` (half of the answer), or ``repeat`` (the answer before, under the same path).
         ``after_accept`` true: the request is carried out first and only its answer is lost.
         """
         self._call("POST", "/_sim/faults", {"faults": list(faults)})

@@ -24,7 +24,9 @@ class Fault:
 
     With ``status`` the answer is that error; with ``reset`` the connection is cut without one;
     ``stall`` seconds pass first in any case. ``after_accept``: the request is carried out before.
-    A fault that only stalls lets the true answer through.
+    With ``truncate`` half of the true answer arrives, as if it were whole; with ``repeat`` the
+    answer is the one given before under the same path. A fault that only stalls lets the true
+    answer through.
     """
 
     method: str
@@ -36,6 +38,8 @@ class Fault:
     after_accept: bool = False
     stall: float = 0.0
     reset: bool = False
+    truncate: bool = False
+    repeat: bool = False
 
     @property
     def hides_answer(self) -> bool:
@@ -48,8 +52,10 @@ class Fault:
         if unknown or not {"method", "path"} <= set(given):
             raise InvalidInputError(f"not a fault: {dict(given)}")
         fault = cls(**given)
-        if not fault.hides_answer and not fault.stall:
-            raise InvalidInputError(f"a fault needs status, reset or stall: {dict(given)}")
+        if not (fault.hides_answer or fault.stall or fault.truncate or fault.repeat):
+            raise InvalidInputError(
+                f"a fault needs status, reset, stall, truncate or repeat: {dict(given)}"
+            )
         fault.stall = float(fault.stall)
         if fault.status is not None and fault.body is None:
             fault.body = BODIES.get(fault.status, {"message": "fault"})

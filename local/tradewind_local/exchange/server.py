@@ -7,6 +7,7 @@ import struct
 import sys
 import time
 import traceback
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,6 +29,8 @@ class ExchangeServer(ThreadingHTTPServer):
         """``port`` 0 takes a free one; it is ``server_address[1]`` then."""
         super().__init__(("127.0.0.1", port), ExchangeHandler)
         self.application = application
+        # The last answer under each path, for the fault that gives it again.
+        self.answered: dict[str, Response] = {}
 
 
 class ExchangeHandler(BaseHTTPRequestHandler):
@@ -49,7 +52,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
         request = Request.of(self.command, self.path, dict(self.headers.items()), body)
         fault = self.server.application.fault_for(request)
         if fault is None:
-            self._send(self._handle(request))
+            self._send(self._answer(request))
         else:
             self._fail(request, fault)
 
@@ -62,10 +65,18 @@ class ExchangeHandler(BaseHTTPRequestHandler):
             traceback.print_exc(file=sys.stderr)
             return Response.json({"message": "the simulated exchange has a fault"}, 500)
 
+    def _answer(self, request: Request) -> Response:
+        answer = self._handle(request)
+        self.server.answered[request.path] = answer
+        return answer
+
     def _fail(self, request: Request, fault: Fault) -> None:
         carried_out = None
-        if fault.after_accept or not fault.hides_answer:
-            carried_out = self._handle(request)
+        before = self.server.answered.get(request.path)
+        if fault.repeat and before is not None:
+            carried_out = before
+        elif fault.after_accept or not fault.hides_answer:
+            carried_out = self._answer(request)
         if fault.stall:
             time.sleep(fault.stall)
         if fault.reset:
@@ -73,7 +84,9 @@ class ExchangeHandler(BaseHTTPRequestHandler):
         elif fault.status is not None:
             self._send(Response.json(fault.body, fault.status, fault.headers))
         elif carried_out is not None:
-            self._send(carried_out)
+            body = carried_out.body
+            cut = body[: len(body) // 2] if fault.truncate else body
+            self._send(replace(carried_out, body=cut))
 
     def _reset(self) -> None:
         """Cut the connection the hard way: the client sees ECONNRESET, not an empty answer."""

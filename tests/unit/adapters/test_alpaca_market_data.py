@@ -78,14 +78,29 @@ def test_nothing_is_asked_for_a_range_that_is_empty_or_ahead() -> None:
         assert server.requests == []
 
 
-def test_only_what_was_asked_for_and_is_complete() -> None:
+def test_a_minute_that_is_not_over_is_not_asked_for() -> None:
     """At 14:32:30 the bar of 14:31 is the newest complete one."""
     clock = FakeClock(datetime(2020, 11, 12, 14, 32, 30, tzinfo=UTC))
-    rows = [raw(minute) for minute in range(29, 34)]
-    with serving(page(None, AAPL=rows, TSLA=[raw(30)])) as server:
+    with serving(page(None, AAPL=[raw(30), raw(31)])) as server:
         provider = AlpacaMarketData(server.url, "iex", "key", "secret", clock)
-        bars = provider.bars(("AAPL",), FIRST, LAST)
-    assert [(bar.symbol, bar.start.minute) for bar in bars] == [("AAPL", 30), ("AAPL", 31)]
+        assert len(provider.bars(("AAPL",), FIRST, LAST)) == 2
+        (query,) = [parse_qs(urlparse(path).query) for _, path, _ in server.requests]
+    assert query["end"] == ["2020-11-12T14:31:30Z"]
+
+
+# Bars that nobody asked for: some cache answers another request.
+FOREIGN = [
+    page(None, TSLA=[raw(30)]),
+    page(None, AAPL=[raw(29), raw(30)]),
+    page(None, AAPL=[raw(40)]),
+]
+
+
+@pytest.mark.parametrize("answer", FOREIGN)
+def test_the_answer_to_another_question_is_asked_for_again(answer: Answer) -> None:
+    with serving(answer, page(None, AAPL=[raw(30)])) as server:
+        assert [bar.start for bar in fetch(server.url)] == [FIRST]
+        assert len(server.requests) == 2
 
 
 # -- repeated pages and bars -----------------------------------------------------------------

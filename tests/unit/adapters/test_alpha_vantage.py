@@ -97,6 +97,12 @@ MONTHS: list[tuple[datetime, datetime, list[str]]] = [
         datetime(2026, 2, 2, 15, tzinfo=UTC),
         ["2025-12", "2026-01", "2026-02"],
     ),
+    (OPEN, OPEN + 9 * MINUTE, ["2026-11"]),  # this morning
+    (
+        datetime(2026, 10, 30, 15, tzinfo=UTC),
+        datetime(2026, 11, 23, 19, tzinfo=UTC),
+        ["2026-10", "2026-11"],
+    ),
     # 2026-04-01 03:00 in UTC is still March in New York.
     (datetime(2026, 4, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, 59, tzinfo=UTC), ["2026-03"]),
 ]
@@ -106,11 +112,17 @@ MONTHS: list[tuple[datetime, datetime, list[str]]] = [
 def test_older_minutes_come_month_by_month(
     first: datetime, last: datetime, months: list[str]
 ) -> None:
+    now = datetime(2026, 11, 23, 20, tzinfo=UTC)
     with serving(Answer(body=body({}))) as server:
-        assert provider(server.url).bars(("IBM",), first, last) == []
+        assert provider(server.url, now).bars(("IBM",), first, last) == []
         queries = asked(server.requests)
     assert [(query["month"], query["outputsize"]) for query in queries] == [
         (month, "full") for month in months
+    ]
+    # Only the call that reaches today has to be in real time.
+    today = last >= datetime(2026, 11, 23, 5, tzinfo=UTC)
+    assert [query.get("entitlement") for query in queries] == [
+        "realtime" if today and month == months[-1] else None for month in months
     ]
 
 

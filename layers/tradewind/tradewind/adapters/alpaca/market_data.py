@@ -38,6 +38,13 @@ MOST_IDLE_PAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
+class _Question:
+    symbols: frozenset[str]
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Page:
     bars: Mapping[tuple[str, datetime], Bar]
     token: str | None
@@ -72,10 +79,10 @@ class AlpacaMarketData:
         A bar that comes again with other values, on a later page, replaces the earlier one: late
         trades change a bar for half a minute, and the later answer is the newer truth.
         """
-        asked = frozenset(symbols)
         last = min(last, self._clock.now() - MINUTE)
-        if not asked or first > last:
+        if not symbols or first > last:
             return []
+        asked = _Question(frozenset(symbols), first, last)
         query: dict[str, str | int] = {
             "symbols": ",".join(dict.fromkeys(symbols)),
             "timeframe": "1Min",
@@ -90,7 +97,9 @@ class AlpacaMarketData:
         tokens: set[str] = set()
         idle = 0
         while True:
-            page = self._transport.get(self._url, query, partial(self._page, known=tokens))
+            page = self._transport.get(
+                self._url, query, partial(self._page, asked=asked, known=tokens)
+            )
             idle = 0 if page.bars.keys() - found.keys() else idle + 1
             found.update(page.bars)
             if page.token is None:
@@ -99,9 +108,9 @@ class AlpacaMarketData:
                 raise UnreadableAnswerError(f"{self._url}: {idle} pages in a row without a new bar")
             tokens.add(page.token)
             query["page_token"] = page.token
-        return [bar for bar in found.values() if bar.symbol in asked and first <= bar.start <= last]
+        return list(found.values())
 
-    def _page(self, answer: HttpAnswer, known: Collection[str]) -> _Page:
+    def _page(self, answer: HttpAnswer, asked: _Question, known: Collection[str]) -> _Page:
         if answer.status != 200:
             raise _failure(answer, self._clock.now())
         page = read_json(answer)
@@ -113,7 +122,13 @@ class AlpacaMarketData:
         if token in known:
             # Asking with it again would go round in circles; asking for this page again may not.
             raise UnreadableAnswerError(f"{self._url}: a page came again instead of the next")
-        return _Page(self._bars_of(page["bars"] or {}), token)
+        bars = self._bars_of(page["bars"] or {})
+        for symbol, start in bars:
+            if symbol not in asked.symbols or not asked.first <= start <= asked.last:
+                raise UnreadableAnswerError(
+                    f"{self._url}: {symbol} {to_iso(start)} was not asked for: another's answer"
+                )
+        return _Page(bars, token)
 
     def _bars_of(self, bars: Mapping[str, Any]) -> dict[tuple[str, datetime], Bar]:
         found: dict[tuple[str, datetime], Bar] = {}

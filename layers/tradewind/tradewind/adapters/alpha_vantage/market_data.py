@@ -1,7 +1,8 @@
 """The MarketDataProvider Protocol over Alpha Vantage: GET /query, function TIME_SERIES_INTRADAY.
 
 One symbol a call, regular hours only, as traded. The newest minutes come as the ``compact`` body
-(the last 100 bars, which the plan has to include in real time), anything older month by month.
+(the last 100 bars), anything older month by month. Without real time in the plan (``entitlement``)
+a day's bars come after the day.
 """
 
 from __future__ import annotations
@@ -81,11 +82,15 @@ class AlphaVantageMarketData:
 
 
 def _extents(first: datetime, last: datetime, now: datetime) -> Iterator[dict[str, str]]:
-    """The parameters of the calls that cover a range."""
+    """The parameters of the calls that cover a range. Today's bars exist in real time only."""
+    today = now.astimezone(NEW_YORK).date()
     if now - first <= COMPACT:
         yield {"outputsize": "compact", "entitlement": "realtime"}
         return
-    day, end = (moment.astimezone(NEW_YORK).date().replace(day=1) for moment in (first, last))
+    day, end = (moment.astimezone(NEW_YORK).date() for moment in (first, last))
+    fresh = {"entitlement": "realtime"} if end == today else {}
+    day = day.replace(day=1)
     while day <= end:
-        yield {"outputsize": "full", "month": f"{day:%Y-%m}"}
-        day = (day + timedelta(days=31)).replace(day=1)
+        following = (day + timedelta(days=31)).replace(day=1)
+        yield {"outputsize": "full", "month": f"{day:%Y-%m}", **(fresh if following > end else {})}
+        day = following
