@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
+from fractions import Fraction
 
 import pytest
 from tradewind.alerts.model import CRITICAL, ERROR, INFO, NOTICE, WARNING, Alert
 from tradewind.alerts.rules import (
+    alert_of_availability,
     alert_of_difference,
     alert_of_outcome,
     alert_of_sale,
+    alert_of_suspected_split,
+    alerts_of_held_bars,
     loss_severity,
 )
 from tradewind.errors import InvalidInputError
+from tradewind.market.adjustment import KnownClose, SuspectedSplit
+from tradewind.market.availability import Availability
+from tradewind.market.bar import Bar
+from tradewind.market.session import Session
+from tradewind.market.verdict import HeldBar, Reason
 from tradewind.orders.model import BrokerFill, IntentOutcome, IntentStatus, OrderIntent, Side
 from tradewind.portfolio.accounting import apply_fill, trade_of
 from tradewind.portfolio.model import Holding
@@ -95,6 +104,47 @@ def test_a_difference_is_told_once_a_minute() -> None:
 
     assert told(5).alert_id == told(50).alert_id
     assert told(5).alert_id != told(5, minute=32).alert_id
+
+
+REFERENCE = KnownClose(AT - timedelta(minutes=2), D(100))
+
+
+def held(minute: int, symbol: str = "AAPL", code: Reason = Reason.JUMP) -> HeldBar:
+    price = D(130)
+    start = AT.replace(minute=minute, second=0)
+    bar = Bar(symbol, start, price, price, price, price, 1, "iex")
+    return HeldBar(bar, code, "why it waits", REFERENCE)
+
+
+def test_a_jump_is_told_once_however_many_bars_wait_behind_it() -> None:
+    aapl, msft = alerts_of_held_bars([held(31), held(32), held(31, "MSFT")])
+    assert (aapl.type, aapl.severity) == ("bars_held_back", WARNING)
+    assert aapl.message == "AAPL 2020-11-12T14:31:00Z: why it waits; bars held back so far: 2"
+    assert msft.message.startswith("MSFT")
+    # the next minute's reading has the first bar no longer in it
+    (later,) = alerts_of_held_bars([held(32), held(33)])
+    assert later.alert_id == aapl.alert_id != msft.alert_id
+
+
+def test_a_suspected_split_has_its_own_alert() -> None:
+    assert alerts_of_held_bars([held(31, code=Reason.SUSPECTED_SPLIT)]) == []
+    suspicion = SuspectedSplit("AAPL", AT.date(), Fraction(7), REFERENCE, D("14.3"), AT)
+    alert = alert_of_suspected_split(suspicion)
+    assert (alert.type, alert.severity, alert.dedupe_key) == (
+        "suspected_split", ERROR, "AAPL|2020-11-12",
+    )  # fmt: skip
+    assert "from 100 to 14.3 into 2020-11-12, which looks like a split 7:1" in alert.message
+
+
+def test_availability_is_told_of_below_the_promise_only() -> None:
+    session = Session(AT.date(), AT, AT + timedelta(minutes=390))
+    assert alert_of_availability(session, Availability(16_380, 16_364, 0)) is None
+    alert = alert_of_availability(session, Availability(16_380, 16_300, 10))
+    assert alert is not None
+    assert (alert.severity, alert.timestamp) == (ERROR, session.close)
+    assert alert.message == (
+        "99.5726% of the expected minutes are there (promised: 99.9%); missing: 70 of 16380"
+    )
 
 
 @pytest.mark.parametrize(

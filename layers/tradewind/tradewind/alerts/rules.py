@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 from tradewind.alerts.model import CRITICAL, ERROR, INFO, NOTICE, WARNING, Alert
+from tradewind.market.adjustment import SuspectedSplit
+from tradewind.market.availability import PROMISE, Availability
 from tradewind.market.bar import Bar, to_iso
+from tradewind.market.bar_months import month_text
+from tradewind.market.session import Session
+from tradewind.market.verdict import HeldBar, Reason
 from tradewind.orders.model import BrokerFill, IntentOutcome, IntentStatus, OrderIntent
 from tradewind.portfolio.model import Holding, Trade
 
@@ -109,6 +115,67 @@ def alert_of_faulty_bar(bar: Bar, fault: str) -> Alert:
     )
 
 
+def alerts_of_held_bars(held: Sequence[HeldBar]) -> list[Alert]:
+    """One alert per jump, however many bars wait behind it and however often they are read again.
+    What looks like a split has its own alert."""
+    jumps: dict[tuple[str, datetime], list[HeldBar]] = {}
+    for item in held:
+        if item.code is Reason.JUMP:
+            jumps.setdefault((item.bar.symbol, item.reference.start), []).append(item)
+    return [
+        Alert(
+            "bars_held_back",
+            WARNING,
+            f"{symbol} {to_iso(items[0].bar.start)}: {items[0].reason}; "
+            f"bars held back so far: {len(items)}",
+            items[0].bar.start,
+            f"{symbol}|{to_iso(reference)}",
+        )
+        for (symbol, reference), items in jumps.items()
+    ]
+
+
+def alert_of_suspected_split(suspected: SuspectedSplit) -> Alert:
+    """The symbol stands still until somebody, or the provider's corporate actions, answers."""
+    ratio = suspected.ratio
+    return Alert(
+        "suspected_split",
+        ERROR,
+        f"{suspected.symbol} went from {suspected.before.close} to {suspected.after} into "
+        f"{suspected.effective}, which looks like a split {ratio.numerator}:{ratio.denominator} "
+        "that no corporate action tells of; its bars are held back until a factor is recorded "
+        "(1 if there was no split)",
+        suspected.seen_at,
+        f"{suspected.symbol}|{suspected.effective}",
+    )
+
+
+def alert_of_availability(session: Session, rolling: Availability) -> Alert | None:
+    """After a session: the figure over the sessions up to it, when it is below the promise."""
+    if rolling.promise_kept:
+        return None
+    return Alert(
+        "availability_below_promise",
+        ERROR,
+        f"{float(rolling.figure):.4%} of the expected minutes are there (promised: "
+        f"{float(PROMISE):.1%}); missing: {rolling.missing} of {rolling.expected}",
+        session.close,
+        session.date.isoformat(),
+    )
+
+
 def alert_of_unbookable(fill: BrokerFill, why: str) -> Alert:
     """A fill of ours that our books cannot hold, e.g. a sale of more than they have."""
     return Alert("fill_not_booked", CRITICAL, why, fill.at, fill.execution_id)
+
+
+def alert_of_stray_bars(month: date, rows: int, at: datetime) -> Alert:
+    """Bars were stored before their month had a partition; they have been moved into it now."""
+    return Alert(
+        "bars_without_month",
+        WARNING,
+        f"{rows} bars of {month_text(month)} lay in the default partition and were moved into "
+        "their month: history was stored, or the nightly maintenance has not run for long",
+        at,
+        f"{month_text(month)}|{to_iso(at)}",
+    )

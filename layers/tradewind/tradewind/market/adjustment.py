@@ -26,6 +26,7 @@ _NEW_YORK_DATE = timedelta(hours=5)
 
 # One rounding, the same on every machine; 16 digits keep a price's cents at any split.
 _DIGITS = Context(prec=16, rounding=ROUND_HALF_EVEN)
+_EXACT = Context(prec=200)
 
 # Besides whole numbers. 4:3 and 5:4 are left out: as falls of 25 and 20 % they are mostly real.
 _BROKEN_RATIOS = (Fraction(3, 2), Fraction(5, 2))
@@ -197,5 +198,5 @@ def _divided(bar: Bar, factor: Fraction) -> Bar:
 
 def divided(price: Decimal, factor: Fraction) -> Decimal:
     """A price at the level after a split: exact to 16 digits, rounded once."""
-    exact = Fraction(price) / factor
-    return _DIGITS.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+    shares = _EXACT.multiply(price, Decimal(factor.denominator))
+    return _DIGITS.divide(shares, Decimal(factor.numerator))

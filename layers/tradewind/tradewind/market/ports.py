@@ -8,7 +8,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from tradewind.market.adjustment import FactorTable, KnownClose, SplitFactor, SuspectedSplit
+from tradewind.market.availability import Availability
 from tradewind.market.bar import Bar
+from tradewind.market.bar_trace import BarTrace
+from tradewind.market.gap_ledger import OpenGap
+from tradewind.market.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +91,102 @@ class BarStore(Protocol):
 
     def latest(self, symbols: Sequence[str]) -> list[Bar]:
         """The newest bar of each symbol, regular hours or not, ordered by symbol."""
+        ...
+
+
+class SplitProvider(Protocol):
+    """A source of corporate actions that change the number of shares."""
+
+    def splits(self, symbols: Sequence[str], first: date, last: date) -> list[SplitFactor]:
+        """What is known now of splits from ``first`` to ``last``, ``known_at`` being now.
+
+        Days ahead may be asked for: an announced split is better known before its session. Raises
+        as MarketDataProvider does.
+        """
+        ...
+
+
+class CloseStore(Protocol):
+    """The closes that incoming bars are measured by (``validation.ClosesBefore``)."""
+
+    def closes_before(self, starts: Mapping[str, datetime]) -> dict[str, KnownClose]:
+        """For each symbol its newest stored regular-session bar with start < the moment given,
+        in one statement over the (symbol, start) index; a symbol without one is absent."""
+        ...
+
+
+class FactorStore(Protocol):
+    """The split factors and the suspicions they answer: ``split_factors`` (symbol, effective,
+    known_at; new_rate, old_rate) and ``suspected_splits`` (symbol, effective; the rest of it)."""
+
+    def learn(self, factors: Sequence[SplitFactor]) -> int:
+        """Insert what is news, and say how many rows that was.
+
+        A factor is news when its rates differ from those known last (greatest known_at) for its
+        (symbol, effective), or nothing is known. What is known already keeps its first known_at:
+        reading the same action every day must not make it look learnt today. Rows are never
+        updated or deleted, since decisions made by them stay explained by them.
+        """
+        ...
+
+    def suspect(self, suspected: Sequence[SuspectedSplit]) -> None:
+        """Insert; a suspicion of the same (symbol, effective) is left as it is."""
+        ...
+
+    def table(self, symbols: Sequence[str]) -> FactorTable:
+        """All factors and suspicions of the symbols, whenever known; the table is asked for a
+        moment's knowledge."""
+        ...
+
+
+class GapStore(Protocol):
+    """The gap ledger in the database; ``market.gap_ledger`` and ``market.availability`` are its
+    specification, minute for minute.
+
+    Which minutes were received is told by the ``bars`` table alone, so that nothing can drift
+    apart; which are expected, by the sessions given. Stored are only the looks that found nothing
+    (symbol, start; first_look, last_look). A minute has no trade when it has no bar and its looks
+    confirm it: ``last_look - first_look >= 1 minute or last_look >= start + 16 minutes``. All
+    methods are one statement each, whatever the number of symbols (500) and sessions (21).
+    """
+
+    def seen_empty(self, empty: Mapping[str, Sequence[datetime]], asked_at: datetime) -> None:
+        """Note a look (``gap_ledger.empty_minutes``): first_look = least(known, asked_at),
+        last_look = greatest(known, asked_at). The same look twice changes nothing."""
+        ...
+
+    def missing(
+        self, since: Mapping[str, datetime], sessions: Sequence[Session], until: datetime
+    ) -> dict[str, list[datetime]]:
+        """For each symbol the minutes of the sessions, from its ``since`` on, that were over at
+        ``until``, have no bar and are not known to have no trade, oldest first. A symbol without
+        such minutes is absent. With ``since`` the oldest bar a decision looks back to and
+        ``until`` the run's minute this is ``GapLedger.hole_before``; it fills ``Book.missing``."""
+        ...
+
+    def open_gaps(
+        self, symbols: Sequence[str], sessions: Sequence[Session], until: datetime
+    ) -> list[OpenGap]:
+        """As ``GapLedger.open_gaps``, of these symbols and sessions; goes into
+        ``backfill_plan``."""
+        ...
+
+    def availability(
+        self, symbols: Sequence[str], sessions: Sequence[Session], until: datetime
+    ) -> dict[date, Availability]:
+        """Each session's figure over all the symbols, by the session's date; their sum over the
+        last 21 is what the promise is about."""
+        ...
+
+
+class BarTraceStore(Protocol):
+    """The ``bar_traces`` table: what late and corrected bars replaced. Rows are only added."""
+
+    def add(self, traces: Sequence[BarTrace]) -> None:
+        """Insert, in the transaction that stores the bars; the same (symbol, start, received_at)
+        is one row."""
+        ...
+
+    def of(self, symbol: str, first: datetime, last: datetime) -> list[BarTrace]:
+        """Traces of bars that start in ``first..last``, by start and received_at."""
         ...
