@@ -317,6 +317,11 @@ DEFECTS = (
         P.one_starter,
         allow("QueryApiRole", "states:StartExecution", {"Ref": "TradingCycle"}),
     ),
+    Defect(
+        "fetch_bars writes more than its count of requests",
+        P.one_starter,
+        allow("FetchBarsRole", "dynamodb:PutItem", {"Fn::GetAtt": ["ControlTable", "Arn"]}),
+    ),
     Defect("a NAT gateway", P.no_way_out, add("Nat", "AWS::EC2::NatGateway")),
     Defect("an open endpoint", P.no_way_out, drop("S3Endpoint", "PolicyDocument")),
     Defect(

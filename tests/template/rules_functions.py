@@ -26,7 +26,7 @@ LOGINS = {
     "QueryApi": "tw_read",
     "MigrateSchema": "tradewind",
 }
-SECRETS = {"BROKER_SECRET", "SLACK_SECRET"}
+SECRETS = {"BROKER_SECRET", "ALPHA_VANTAGE_SECRET", "SLACK_SECRET"}
 DATABASE = {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER"}
 VARIABLES = (
     SECRETS
@@ -37,7 +37,10 @@ VARIABLES = (
         "SYMBOLS",
         "SMA_FAST",
         "SMA_SLOW",
+        "DATA_PROVIDER",
         "DATA_FEED",
+        "DATA_REQUESTS",
+        "ALPHA_VANTAGE_URL",
         "TRADING_URL",
         "MARKET_DATA_URL",
         "PAYLOAD_BUCKET",

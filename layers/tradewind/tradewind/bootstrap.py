@@ -88,12 +88,8 @@ def market_data() -> MarketDataProvider:
     from tradewind.adapters.request_budget import ControlTableBudget
 
     where = settings.MarketDataSettings.read(environment())
-    table = environment().optional("CONTROL_TABLE")
-    budget = (
-        ControlTableBudget(client("dynamodb"), table, {where.provider: where.limits})
-        if table
-        else None
-    )
+    table = environment().text("CONTROL_TABLE")
+    budget = ControlTableBudget(client("dynamodb"), table, {where.provider: where.limits})
     if where.provider == "alpha_vantage":
         from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
 

@@ -123,12 +123,7 @@ class MarketDataSettings:
 
     @classmethod
     def read(cls, env: Environment) -> MarketDataSettings:
-        provider = env.optional("DATA_PROVIDER") or "alpaca"
-        if provider not in USUAL_LIMITS:
-            raise InvalidInputError(
-                f"environment variable DATA_PROVIDER: {provider!r} is none of "
-                f"{', '.join(USUAL_LIMITS)}"
-            )
+        provider = env.choice("DATA_PROVIDER", tuple(USUAL_LIMITS))
         limits = RequestLimits.parse(env.optional("DATA_REQUESTS") or USUAL_LIMITS[provider])
         if provider == "alpha_vantage":
             url, secret = env.text("ALPHA_VANTAGE_URL"), env.text("ALPHA_VANTAGE_SECRET")

@@ -91,6 +91,7 @@ class LocalTwin:
             parameters={
                 "TradingUrl": self.exchange.url,
                 "MarketDataUrl": self.exchange.url,
+                "AlphaVantageUrl": self.exchange.url,
                 "Symbols": ",".join(self._symbols),
             },
             variables={"CLOCK_URL": f"{self.exchange.url}/_sim/clock"},
@@ -135,12 +136,13 @@ class LocalTwin:
         """Keys that only the simulated exchange takes (it takes any)."""
         values: dict[str, dict[str, str]] = {
             "BrokerSecret": {"api_key": "SIMULATED", "secret_key": "simulated"},
+            "AlphaVantageSecret": {"api_key": "SIMULATED"},
             "SlackSecret": {"webhook_url": f"{self.exchange.url}/slack/simulated"},
         }
         secrets = self.cloud.client("secretsmanager")
-        for name, value in values.items():
+        for name in values.keys() & self.deployment.resources.keys():
             secrets.put_secret_value(
-                SecretId=self.deployment.resources[name], SecretString=json.dumps(value)
+                SecretId=self.deployment.resources[name], SecretString=json.dumps(values[name])
             )
 
     def _executions_ended(self) -> bool:
