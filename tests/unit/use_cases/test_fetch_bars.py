@@ -10,7 +10,12 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from tradewind.errors import CycleFailedBeforeError, ProviderUnavailableError
+from tradewind.errors import (
+    CycleFailedBeforeError,
+    KeyRefusedError,
+    ProviderUnavailableError,
+    ThrottledError,
+)
 from tradewind.market.bar import Bar
 from tradewind.market.session_table import default_table
 from tradewind.use_cases.fetch_bars import FetchOutcome, fetch_bars
@@ -29,12 +34,15 @@ class FakeProvider:
     clock: FakeClock
     run_at: datetime = T
     down: bool = False
+    refuses: Exception | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def bars(self, symbols: Sequence[str], first: datetime, last: datetime) -> list[Bar]:
         self.asked.append((first, last))
         if self.down:
             raise ProviderUnavailableError("status 503")
+        if self.refuses is not None:
+            raise self.refuses
         since = (self.clock.now() - self.run_at).total_seconds()
         return [a_bar(s, last) for s in symbols if since >= self.there_at[s]]
 
@@ -167,6 +175,39 @@ def test_a_provider_that_is_down_does_not_stop_the_run() -> None:
     w.provider.down = True
     fetched = w.tick(T)
     assert (fetched.outcome, fetched.bars) == ("started", 0)
+
+
+def test_a_provider_that_refuses_does_not_stop_the_run_and_is_told_once_a_session() -> None:
+    w = world()
+    w.provider.refuses = KeyRefusedError("status 401")
+    assert w.tick(T).outcome == "started"
+    assert w.tick(T + timedelta(minutes=1)).outcome == "started"
+    assert len(w.provider.asked) == 2  # asking the same again gives the same
+    alerts = w.topic.published
+    assert [(alert["type"], alert["severity"]) for alert in alerts] == [("data_refused", 4)] * 2
+    assert alerts[0]["message"] == "KeyRefusedError: status 401"
+    assert {alert["dedupe_key"] for alert in alerts} == {"paper-2020-11-12-data_refused"}
+
+
+# Seconds the provider asks for, how often it is asked between T+3 s and T+15 s.
+THROTTLED: list[tuple[float | None, int]] = [
+    (None, 13),  # each second
+    (0.5, 13),
+    (4.0, 4),
+    (12.0, 2),
+    (12.5, 1),  # beyond the last look
+    (50_000.0, 1),
+]
+
+
+@pytest.mark.parametrize(("retry_after", "looks"), THROTTLED)
+def test_a_provider_is_not_asked_before_the_time_it_named(
+    retry_after: float | None, looks: int
+) -> None:
+    w = world()
+    w.provider.refuses = ThrottledError("status 429", retry_after)
+    assert w.tick(T).outcome == "started"
+    assert len(w.provider.asked) == looks
 
 
 def test_a_second_delivery_changes_nothing() -> None:

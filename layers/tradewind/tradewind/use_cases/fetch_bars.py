@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tradewind.alerts.model import ERROR, Alert
-from tradewind.errors import CycleFailedBeforeError, RetryableError
+from tradewind.errors import (
+    CycleFailedBeforeError,
+    ProviderRefusedError,
+    RetryableError,
+    ThrottledError,
+)
 from tradewind.market.bar import MINUTE, Bar, to_iso
 from tradewind.market.cycle import Cycle, execution_name
 from tradewind.market.ports import MarketDataProvider
@@ -53,8 +58,9 @@ def fetch_bars(
     """Run T decides on the bar labelled T - 1 min and on no other.
 
     Outside the session nothing happens. When the provider has not got the bar by T+15 s, or does
-    not answer, the run starts without it: entries are then refused as stale, while the broker is
-    still read, protection kept up and positions closed in time.
+    not answer, or refuses (which is alerted once a session), the run starts without it: entries are
+    then refused as stale, while the broker is still read, protection kept up and positions closed
+    in time.
     """
     minute = scheduled_time.replace(second=0, microsecond=0)
     bar_time = minute - MINUTE
@@ -62,7 +68,20 @@ def fetch_bars(
     if session is None:
         return FetchOutcome("no_session", bar_time, None)
     cycle = Cycle(account, mode, execution_name(account, bar_time), bar_time, session)
-    bars = _bars_until_there(cycle, symbols, provider, clock)
+    try:
+        bars = _bars_until_there(cycle, symbols, provider, clock)
+    except ProviderRefusedError as refused:
+        logger.error("no bars for %s: %s", to_iso(bar_time), refused)
+        alerts.publish(
+            Alert(
+                "data_refused",
+                ERROR,
+                f"{type(refused).__name__}: {refused}",
+                clock.now(),
+                f"{account}-{session.date}-data_refused",
+            ).as_payload()
+        )
+        bars = []
     there = {bar.symbol for bar in bars if bar.start == bar_time}
     missing = tuple(symbol for symbol in symbols if symbol not in there)
     body = json.dumps([bar.as_payload() for bar in bars], separators=(",", ":")).encode()
@@ -85,19 +104,24 @@ def fetch_bars(
 def _bars_until_there(
     cycle: Cycle, symbols: Sequence[str], provider: MarketDataProvider, clock: Clock
 ) -> list[Bar]:
-    """Look from T+3 s on, until every symbol's bar is there or T+15 s has come."""
+    """Look from T+3 s on, until every symbol's bar is there or T+15 s has come; a provider that
+    says when to ask again is not asked before."""
     first = max(cycle.session.open, cycle.bar_time - REREAD + MINUTE)
     _sleep_until(cycle.run_at + FIRST_LOOK, clock)
     bars: list[Bar] = []
     while True:
+        pause = BETWEEN_LOOKS
         try:
             bars = provider.bars(symbols, first, cycle.bar_time)
         except RetryableError as error:
             logger.warning("no bars for %s: %s", to_iso(cycle.bar_time), error)
+            if isinstance(error, ThrottledError):
+                pause = max(pause, error.retry_after or 0.0)
         there = {bar.symbol for bar in bars if bar.start == cycle.bar_time}
-        if there.issuperset(symbols) or clock.now() >= cycle.run_at + LAST_LOOK:
+        left = (cycle.run_at + LAST_LOOK - clock.now()).total_seconds()
+        if there.issuperset(symbols) or left <= 0 or pause > max(left, BETWEEN_LOOKS):
             return bars
-        clock.sleep(BETWEEN_LOOKS)
+        clock.sleep(pause)
 
 
 def _sleep_until(moment: datetime, clock: Clock) -> None:
