@@ -22,7 +22,10 @@ NUMPY = ("numpy",)
 
 # What a function's first event loads beyond its handler: ours, and the libraries below it.
 FIRST_EVENT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "fetch_bars": (("tradewind.adapters.alpaca.market_data",), ("requests", *BOTO3)),
+    "fetch_bars": (
+        ("tradewind.adapters.alpaca.market_data", "tradewind.adapters.request_budget"),
+        ("requests", *BOTO3),
+    ),
     "sync_broker": (("tradewind.adapters.alpaca.broker",), (*ALPACA, *BOTO3)),
     "place_order": (("tradewind.adapters.alpaca.broker",), (*ALPACA, *BOTO3)),
     "follow_orders": (("tradewind.adapters.alpaca.broker",), (*ALPACA, *BOTO3)),

@@ -57,8 +57,8 @@ def fetch_bars(
 ) -> FetchOutcome:
     """Run T decides on the bar labelled T - 1 min and on no other.
 
-    Outside the session nothing happens. When the provider has not got the bar by T+15 s, or does
-    not answer, or refuses (which is alerted once a session), the run starts without it: entries are
+    Outside the session nothing happens. When the provider has not got the bar by T+15 s, does not
+    answer, or refuses (an alert, one a session by its key), the run starts without it: entries are
     then refused as stale, while the broker is still read, protection kept up and positions closed
     in time.
     """
