@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tradewind.adapters.postgres import bars as bars_adapter
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.errors import InvalidInputError
@@ -134,6 +133,43 @@ def test_the_newest_bar_counts_regular_or_not(database: PostgresDatabase) -> Non
         assert stores.bars.latest(["AAPL"]) == [a_bar(minute=1)]
 
 
+def test_history_counts_however_long_ago_it_was(database: PostgresDatabase) -> None:
+    # Bars of a symbol that has not traded for long lie beyond the span that is looked at first.
+    years_ago = datetime(2015, 11, 12, 14, 30, tzinfo=UTC)
+    store(database, [a_bar(start=years_ago), a_bar(minute=0), a_bar("OLD", start=years_ago)])
+    with database.transaction() as stores:
+        recent = stores.bars.recent(["AAPL", "OLD"], OPEN, 2)
+        daily = stores.bars.daily(["AAPL", "OLD"], date(2020, 11, 13), 2)
+    assert [bar.start for bar in recent["AAPL"]] == [years_ago, OPEN]
+    assert [bar.start for bar in recent["OLD"]] == [years_ago]
+    assert [bar.session for bar in daily["AAPL"]] == [years_ago.date(), OPEN.date()]
+    assert [bar.session for bar in daily["OLD"]] == [years_ago.date()]
+
+
+# (what is stored, one batch after the other, as (minute, close), the newest close afterwards)
+NEWEST = [
+    ([[(0, "119.51"), (1, "119.52")]], "119.52"),
+    ([[(1, "119.52"), (0, "119.51")]], "119.52"),  # in any order
+    ([[(1, "119.52")], [(0, "119.51")]], "119.52"),  # a late bar is not the newest
+    ([[(1, "119.52")], [(1, "119.53")]], "119.53"),  # a correction is
+    ([[(0, "119.51"), (1, "119.52")], [(0, "119.53")]], "119.52"),
+    ([[(0, "119.51")], [(1, "119.52")], [(2, "119.53")]], "119.53"),
+]
+
+
+@pytest.mark.parametrize(("batches", "newest"), NEWEST)
+def test_the_newest_bar_is_the_latest_minute_as_last_told(
+    database: PostgresDatabase, batches: list[list[tuple[int, str]]], newest: str
+) -> None:
+    for batch in batches:
+        store(database, [a_bar(minute=minute, close=Decimal(close)) for minute, close in batch])
+    with database.transaction() as stores:
+        (latest,) = stores.bars.latest(["AAPL"])
+        (recent,) = stores.bars.recent(["AAPL"], OPEN + 9 * MINUTE, 1)["AAPL"]
+    assert latest == recent
+    assert latest.close == Decimal(newest)
+
+
 def test_the_highest_high_since_an_entry(database: PostgresDatabase) -> None:
     highs = [Decimal(high) for high in ("130", "121", "123", "122", "140")]
     bars = [a_bar(minute=minute, high=high) for minute, high in enumerate(highs)]
@@ -178,35 +214,6 @@ def test_sessions_are_new_york_days_with_their_first_open_and_last_close(
     )
     assert "MSFT" not in found
     assert [bar.session.day for bar in everything["AAPL"]] == [9, 10, 11]
-
-
-@pytest.mark.parametrize(
-    ("statement", "parameters"),
-    [
-        (bars_adapter.LATEST_BARS, {"symbols": ["S1", "S2"]}),
-        (bars_adapter._RECENT, {"symbols": ["S1"], "until": OPEN + 900 * MINUTE, "count": 200}),
-        (
-            bars_adapter._HIGHS_SINCE,
-            {
-                "rows": f'[{{"symbol":"S1","since":"{(OPEN + 900 * MINUTE).isoformat()}"}}]',
-                "until": OPEN + 905 * MINUTE,
-            },
-        ),
-        (bars_adapter._DAILY, {"symbols": ["S1"], "before": date(2020, 11, 13), "count": 2}),
-    ],
-)
-def test_each_minutes_reads_walk_the_key_and_never_the_table(
-    ask: Callable[..., Any], statement: str, parameters: dict[str, object]
-) -> None:
-    ask(
-        "INSERT INTO bars (symbol, start, open, high, low, close, volume, feed, in_session) "
-        "SELECT 'S' || s, '2020-11-12T14:30Z'::timestamptz + m * interval '1 minute', "
-        "1, 1, 1, 1, 1, 'iex', true FROM generate_series(1, 20) s, generate_series(0, 999) m"
-    )
-    ask("ANALYZE bars")
-    plan = "\n".join(str(row[0]) for row in ask("EXPLAIN " + statement, **parameters))
-    assert "bars_pkey" in plan
-    assert "Seq Scan on bars" not in plan
 
 
 def test_an_indicator_is_stored_once_and_its_correction_replaces_it(

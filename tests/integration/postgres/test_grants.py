@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.errors import PermanentError
 from tradewind.features.ports import IndicatorValue
+from tradewind.market.bar_months import MonthArchive, digest_of
 from tradewind.orders.model import IntentStatus
 from tradewind.use_cases.unit_of_work import Stores
 
@@ -36,11 +38,13 @@ Connected = Callable[[str], PostgresDatabase]
 # the columns named, where any are); nobody deletes.
 RIGHTS = {
     "tw_read": {
-        **dict.fromkeys(("bars", "cycles", "orders", "positions", "account_snapshots"), "S"),
+        **dict.fromkeys(("bars", "latest_bars", "cycles", "orders", "positions"), "S"),
+        "account_snapshots": "S",
         "alembic_version": "S",
     },
     "tw_trade": {
         "bars": "SIU",
+        "latest_bars": "SIU",
         "technical_indicators": "SIU",
         **dict.fromkeys(("predictions", "decisions", "order_intents", "cycles"), "SI"),
         **dict.fromkeys(("orders", "positions", "account_snapshots"), "S"),
@@ -58,6 +62,14 @@ RIGHTS = {
         "alembic_version": "S",
     },
     "tw_acknowledge": {"alerts": "S", "alerts_log": "SI", "alembic_version": "S"},
+    # It changes bars through the functions below alone.
+    "tw_maintain": {"bars": "S", "bar_archives": "S", "outbox": "I", "alembic_version": "S"},
+}
+CALLS = {
+    "tw_maintain": {
+        *("bar_months", "stray_bar_months", "bar_symbols", "bar_lines"),
+        *("ensure_bar_partitions", "drop_archived_bars"),
+    },
 }
 
 _GRANTED = """
@@ -72,7 +84,7 @@ SELECT relname::text,
         AND has_column_privilege(:role, attrelid, attnum, 'UPDATE')
         AND NOT has_table_privilege(:role, attrelid, 'UPDATE'))
 FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
 """
 
 
@@ -83,6 +95,30 @@ def test_each_role_has_exactly_the_rights_it_needs(ask: Callable[..., Any], role
         for table, rights, columns in ask(_GRANTED, role=role)
     }
     assert {table: rights for table, rights in granted.items() if rights} == RIGHTS[role]
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_each_role_may_call_exactly_the_functions_it_needs(
+    ask: Callable[..., Any], role: str
+) -> None:
+    callable_ = ask(
+        "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
+        "AND has_function_privilege(:role, oid, 'EXECUTE')",
+        role=role,
+    )
+    assert {row[0] for row in callable_} == CALLS.get(role, set())
+
+
+def test_what_runs_as_the_owner_looks_nothing_up_where_others_can_put_it(
+    ask: Callable[..., Any],
+) -> None:
+    paths = ask(
+        "SELECT proconfig::text[] FROM pg_proc "
+        "WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+    )
+    assert len(paths) == 3
+    for (settings,) in paths:
+        assert "search_path=pg_catalog, public, pg_temp" in settings
 
 
 @pytest.mark.parametrize("role", RIGHTS)
@@ -157,6 +193,24 @@ def test_the_record_functions_work_with_their_rights(
             stores.cycles.finished(ACCOUNT, OPEN)
 
 
+def test_maintenance_works_with_its_rights(
+    connected: Connected, database: PostgresDatabase, ask: Callable[..., Any]
+) -> None:
+    month = date(1999, 11, 1)
+    with database.transaction() as stores:
+        stores.bars.upsert([a_bar(start=datetime(1999, 11, 12, 14, 30, tzinfo=UTC))], [True])
+    with connected("tw_maintain").transaction() as stores:
+        assert stores.bar_months.stray() == [month]
+        assert [made.moved for made in stores.bar_months.ensure(month, month)] == [1]
+        assert month in stores.bar_months.present()
+        assert stores.bar_months.symbols(month) == ["AAPL"]
+        rows, sha256 = digest_of([stores.bar_months.lines(month, "AAPL").encode()])
+        assert stores.bar_months.archived_parts(month) == 0
+        stores.bar_months.drop(MonthArchive(month, 1, "key", rows, sha256), OPEN)
+        stores.outbox.add([a_message("a")])
+    assert ask("SELECT count(*) FROM bars") == [[0]]
+
+
 # (role, what it tries)
 FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
     ("tw_read", lambda stores: stores.bars.upsert([a_bar()], [True])),
@@ -172,6 +226,9 @@ FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
     ("tw_record", lambda stores: stores.intents.add([an_intent()])),
     ("tw_record", lambda stores: stores.decisions.save([DECISION])),
     ("tw_record", lambda stores: stores.bars.upsert([a_bar()], [True])),
+    ("tw_maintain", lambda stores: stores.bars.upsert([a_bar()], [True])),
+    ("tw_maintain", lambda stores: stores.outbox.unsent(1)),
+    ("tw_trade", lambda stores: stores.bar_months.ensure(SESSION, SESSION)),
     ("tw_acknowledge", lambda stores: stores.alerts.add(ALERT)),
     ("tw_acknowledge", lambda stores: stores.orders.open(ACCOUNT)),
 ]

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tradewind.alerts.model import AlertStore
 from tradewind.features.ports import IndicatorStore
+from tradewind.market.bar_months import BarMonths
 from tradewind.market.ports import BarStore
 from tradewind.orders.ports import FillStore, IntentStore, OrderStore
 from tradewind.portfolio.ports import AccountStore, HoldingStore, TradeStore
@@ -55,6 +56,7 @@ class Stores:
     """The stores of one open transaction."""
 
     bars: BarStore
+    bar_months: BarMonths
     indicators: IndicatorStore
     predictions: PredictionStore
     cycles: CycleStore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from tradewind.adapters.postgres.connection import Session
@@ -15,14 +15,19 @@ from tradewind.market.ports import BarWrite, DailyBar
 
 _BAR = ("symbol", "start", "open", "high", "low", "close", "volume", "feed")
 
+# Writes bars and, beside them, the newest one of each symbol: of a batch and what is there already,
+# whichever is later.
 _UPSERT = """
-WITH written AS (
+WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(:rows) AS given(
+        symbol text, start timestamptz, open numeric, high numeric, low numeric, close numeric,
+        volume bigint, feed text, in_session boolean)
+),
+written AS (
     INSERT INTO bars AS b
         (symbol, start, open, high, low, close, volume, feed, in_session)
     SELECT symbol, start, open, high, low, close, volume, feed, in_session
-    FROM json_to_recordset(:rows) AS given(
-        symbol text, start timestamptz, open numeric, high numeric, low numeric, close numeric,
-        volume bigint, feed text, in_session boolean)
+    FROM given
     ORDER BY symbol, start
     ON CONFLICT (symbol, start) DO UPDATE SET
         open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
@@ -32,9 +37,30 @@ WITH written AS (
         IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close,
                           excluded.volume, excluded.feed, excluded.in_session)
     RETURNING old.symbol IS NULL AS is_new
+),
+newest AS (
+    INSERT INTO latest_bars AS l (symbol, start, open, high, low, close, volume, feed)
+    SELECT DISTINCT ON (symbol) symbol, start, open, high, low, close, volume, feed
+    FROM given
+    ORDER BY symbol, start DESC
+    ON CONFLICT (symbol) DO UPDATE SET
+        start = excluded.start, open = excluded.open, high = excluded.high, low = excluded.low,
+        close = excluded.close, volume = excluded.volume, feed = excluded.feed
+    WHERE excluded.start >= l.start
+        AND (l.start, l.open, l.high, l.low, l.close, l.volume, l.feed)
+        IS DISTINCT FROM (excluded.start, excluded.open, excluded.high, excluded.low,
+                          excluded.close, excluded.volume, excluded.feed)
 )
 SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
 """
+
+# The reads below walk back from a moment. Told how far at most, they leave the months before alone;
+# otherwise each month that is stored costs a probe for every symbol. So they are asked for a short
+# while first, and for all time only where that was not enough (a new or a thin symbol).
+_EVER = datetime.min.replace(tzinfo=UTC)
+_RECENT_SPAN = timedelta(days=10)
+# Sessions are at most a handful of days apart.
+_DAYS_PER_SESSION, _DAYS_BESIDES = 2, 10
 
 # One JSON value per symbol instead of a row per bar: this is the largest read of each minute, and
 # the driver takes three times as long over rows. Prices as text keep every digit.
@@ -46,7 +72,8 @@ CROSS JOIN LATERAL (
                                      volume, feed) ORDER BY start) AS bars
     FROM (
         SELECT * FROM bars
-        WHERE bars.symbol = wanted.symbol AND bars.start <= :until AND bars.in_session
+        WHERE bars.symbol = wanted.symbol AND bars.in_session
+            AND bars.start <= :until AND bars.start >= :since
         ORDER BY bars.start DESC
         LIMIT :count
     ) AS newest
@@ -74,6 +101,7 @@ WITH RECURSIVE session AS (
         SELECT (bars.start AT TIME ZONE 'America/New_York')::date AS day FROM bars
         WHERE bars.symbol = wanted.symbol AND bars.in_session
             AND bars.start < :before::date::timestamp AT TIME ZONE 'America/New_York'
+            AND bars.start >= :since
         ORDER BY bars.start DESC LIMIT 1
     ) AS newest
     UNION ALL
@@ -83,6 +111,7 @@ WITH RECURSIVE session AS (
         SELECT (bars.start AT TIME ZONE 'America/New_York')::date AS day FROM bars
         WHERE bars.symbol = session.symbol AND bars.in_session
             AND bars.start < session.day::timestamp AT TIME ZONE 'America/New_York'
+            AND bars.start >= :since
         ORDER BY bars.start DESC LIMIT 1
     ) AS earlier
     WHERE session.number < :count
@@ -101,12 +130,9 @@ ORDER BY session.symbol, session.day
 """
 
 LATEST_BARS = """
-SELECT b.symbol, b.start, b.open, b.high, b.low, b.close, b.volume, b.feed
-FROM unnest(:symbols::text[]) AS wanted(symbol)
-CROSS JOIN LATERAL (
-    SELECT * FROM bars WHERE bars.symbol = wanted.symbol ORDER BY bars.start DESC LIMIT 1
-) AS b
-ORDER BY b.symbol
+SELECT symbol, start, open, high, low, close, volume, feed FROM latest_bars
+WHERE symbol = ANY(:symbols::text[])
+ORDER BY symbol
 """
 
 _SAVE_INDICATORS = """
@@ -143,7 +169,14 @@ class PostgresBars:
         return BarWrite(stored, corrected)
 
     def recent(self, symbols: Sequence[str], until: datetime, count: int) -> dict[str, list[Bar]]:
-        rows = self._session.rows(_RECENT, symbols=_unique(symbols), until=until, count=count)
+        found = self._recent(_unique(symbols), until, count, until - _RECENT_SPAN)
+        short = [symbol for symbol in _unique(symbols) if len(found.get(symbol, ())) < count]
+        return {**found, **self._recent(short, until, count, _EVER)} if short else found
+
+    def _recent(
+        self, symbols: Sequence[str], until: datetime, count: int, since: datetime
+    ) -> dict[str, list[Bar]]:
+        rows = self._session.rows(_RECENT, symbols=symbols, until=until, since=since, count=count)
         return {symbol: [_bar(symbol, *values) for values in bars] for symbol, bars in rows}
 
     def highs_since(self, since: Mapping[str, datetime], until: datetime) -> dict[str, Decimal]:
@@ -151,8 +184,18 @@ class PostgresBars:
         return {row[0]: row[1] for row in self._session.rows(_HIGHS_SINCE, rows=rows, until=until)}
 
     def daily(self, symbols: Sequence[str], before: date, count: int) -> dict[str, list[DailyBar]]:
+        span = timedelta(days=count * _DAYS_PER_SESSION + _DAYS_BESIDES)
+        # Midnight in UTC comes before midnight in New York: nothing that is wanted is cut off.
+        since = datetime.combine(before - span, time.min, UTC)
+        found = self._daily(_unique(symbols), before, count, since)
+        short = [symbol for symbol in _unique(symbols) if len(found.get(symbol, ())) < count]
+        return {**found, **self._daily(short, before, count, _EVER)} if short else found
+
+    def _daily(
+        self, symbols: Sequence[str], before: date, count: int, since: datetime
+    ) -> dict[str, list[DailyBar]]:
         found: dict[str, list[DailyBar]] = {}
-        rows = self._session.rows(_DAILY, symbols=_unique(symbols), before=before, count=count)
+        rows = self._session.rows(_DAILY, symbols=symbols, before=before, count=count, since=since)
         for row in rows:
             found.setdefault(row[0], []).append(DailyBar(*row))
         return found

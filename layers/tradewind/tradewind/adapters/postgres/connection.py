@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 _ROOT_CERTIFICATES = Path(__file__).parent / "rds_roots.pem"
 
 _CONNECT_SECONDS = 5.0
-# Longer than any statement may take: only a server that is gone keeps us waiting that long.
-_ANSWER_SECONDS = 15.0
+# How long a statement may take before the server ends it.
+STATEMENT_SECONDS = 10.0
+# Beyond that, only a server that is gone keeps us waiting.
+_BEYOND_SECONDS = 5.0
 # How long sent bytes may stay unanswered by the peer's TCP before the connection counts as dead.
 # A warm environment may wake up after hours with a connection that ended without a word.
 _UNACKNOWLEDGED_MILLISECONDS = 3000
@@ -33,7 +35,6 @@ _UNACKNOWLEDGED_MILLISECONDS = 3000
 # A frozen or killed function must not hold the account's lock: the server ends its transaction.
 _SERVER_SETTINGS = {
     "TimeZone": "UTC",
-    "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",
 }
 
@@ -117,13 +118,15 @@ class Session:
             raise failure from error
 
 
-def open_session(address: DatabaseAddress, application_name: str) -> Session:
+def open_session(
+    address: DatabaseAddress, application_name: str, statement_seconds: float = STATEMENT_SECONDS
+) -> Session:
     """Connect and log in. Raises DatabaseUnavailableError or, when refused, PermanentError."""
     import pg8000.exceptions
     import pg8000.native
 
     try:
-        connection = connect(address, application_name, pg8000.native.Connection)
+        connection = connect(address, application_name, pg8000.native.Connection, statement_seconds)
     except (pg8000.exceptions.Error, OSError) as error:
         raise translated(error)[0] from error
     connection.register_in_adapter(_TIMESTAMPTZ, datetime.fromisoformat)
@@ -134,11 +137,12 @@ def connect(
     address: DatabaseAddress,
     application_name: str,
     kind: Callable[..., Any],
-    answer_seconds: float = _ANSWER_SECONDS,
+    statement_seconds: float = STATEMENT_SECONDS,
 ) -> Any:
     """A pg8000 connection of the given kind (native, or DB-API for migrations), raw errors.
 
-    ``answer_seconds``: how long an answer may take before the connection counts as lost.
+    ``statement_seconds``: how long a statement may take; an answer that is later by five seconds
+    counts as a lost connection.
 
     pg8000 leaves Nagle's algorithm on, which costs 40 ms for each statement above one segment, so
     it is handed a socket of ours. With TLS it wraps that socket itself; ``host`` is then what the
@@ -146,7 +150,7 @@ def connect(
     """
     opened = socket.create_connection((address.host, address.port), _CONNECT_SECONDS)
     try:
-        opened.settimeout(answer_seconds)
+        opened.settimeout(statement_seconds + _BEYOND_SECONDS)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             opened.setsockopt(
@@ -160,7 +164,10 @@ def connect(
             sock=opened,
             ssl_context=False if address.tls == "off" else _verify_full(),
             application_name=application_name,
-            startup_params=_SERVER_SETTINGS,
+            startup_params={
+                **_SERVER_SETTINGS,
+                "statement_timeout": str(round(statement_seconds * 1000)),
+            },
         )
     except BaseException:
         opened.close()

@@ -6,8 +6,14 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from tradewind.adapters.postgres.bar_months import PostgresBarMonths
 from tradewind.adapters.postgres.bars import PostgresBars, PostgresIndicators
-from tradewind.adapters.postgres.connection import DatabaseAddress, Session, open_session
+from tradewind.adapters.postgres.connection import (
+    STATEMENT_SECONDS,
+    DatabaseAddress,
+    Session,
+    open_session,
+)
 from tradewind.adapters.postgres.decisions import (
     PostgresCycles,
     PostgresDecisions,
@@ -37,15 +43,21 @@ class PostgresDatabase:
 
     Each transaction's BEGIN is the test of a kept connection: one that is gone is replaced once,
     unseen. One older than ``max_age`` seconds is replaced anyway, so that a failover or a changed
-    address is noticed. Not for use by several threads at once.
+    address is noticed. ``statement_seconds``: how long a statement may take before the server ends
+    it. Not for use by several threads at once.
     """
 
     def __init__(
-        self, address: DatabaseAddress, application_name: str, max_age: float = 900.0
+        self,
+        address: DatabaseAddress,
+        application_name: str,
+        max_age: float = 900.0,
+        statement_seconds: float = STATEMENT_SECONDS,
     ) -> None:
         self._address = address
         self._application_name = application_name
         self._max_age = max_age
+        self._statement_seconds = statement_seconds
         self._session: Session | None = None
         self._opened_at = 0.0
         self._schema_checked = False
@@ -57,6 +69,7 @@ class PostgresDatabase:
         with self._transaction(read_only=False) as session:
             yield Stores(
                 bars=PostgresBars(session),
+                bar_months=PostgresBarMonths(session),
                 indicators=PostgresIndicators(session),
                 predictions=PostgresPredictions(session),
                 cycles=PostgresCycles(session),
@@ -109,7 +122,9 @@ class PostgresDatabase:
                 return self._session
             except DatabaseUnavailableError:
                 self.close()
-        session = self._session = open_session(self._address, self._application_name)
+        session = self._session = open_session(
+            self._address, self._application_name, self._statement_seconds
+        )
         self._opened_at = time.monotonic()
         if not self._schema_checked:
             check_schema(session)

@@ -3,21 +3,24 @@
 DO $$
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO tw_read, tw_trade, tw_record, tw_acknowledge',
-                   current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO tw_read, tw_trade, tw_record, tw_acknowledge, '
+                   'tw_maintain', current_database());
 END
 $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge;
+REVOKE ALL ON ALL TABLES IN SCHEMA public
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
 
-GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge;
-GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge;
+GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
+GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
 
 -- query_api
-GRANT SELECT ON bars, cycles, orders, positions, account_snapshots TO tw_read;
+GRANT SELECT ON bars, latest_bars, cycles, orders, positions, account_snapshots TO tw_read;
 
 -- compute_features, assess_risk
-GRANT SELECT, INSERT, UPDATE ON bars, technical_indicators TO tw_trade;
+GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators TO tw_trade;
 GRANT SELECT, INSERT ON predictions, decisions, order_intents, cycles TO tw_trade;
 GRANT SELECT ON orders, positions, account_snapshots TO tw_trade;
 GRANT SELECT (message_id), INSERT ON outbox TO tw_trade;
@@ -34,3 +37,10 @@ GRANT SELECT, INSERT, UPDATE (sent_at) ON outbox TO tw_record;
 -- the acknowledgement of alerts, which comes from outside
 GRANT SELECT ON alerts TO tw_acknowledge;
 GRANT SELECT, INSERT ON alerts_log TO tw_acknowledge;
+
+-- maintain_database: reads bars to archive them, and changes them through functions alone, which
+-- act as the owner. Owning the partitions instead, it could empty or alter them at will.
+GRANT SELECT ON bars, bar_archives TO tw_maintain;
+GRANT SELECT (message_id), INSERT ON outbox TO tw_maintain;
+GRANT EXECUTE ON FUNCTION bar_months, stray_bar_months, bar_symbols, bar_lines,
+    ensure_bar_partitions, drop_archived_bars TO tw_maintain;

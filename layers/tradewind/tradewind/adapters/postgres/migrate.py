@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from tradewind.adapters.postgres.connection import DatabaseAddress, connect
 from tradewind.adapters.postgres.failures import translated
 
-ROLES = ("tw_read", "tw_trade", "tw_record", "tw_acknowledge")
+ROLES = ("tw_read", "tw_trade", "tw_record", "tw_acknowledge", "tw_maintain")
 
 _HERE = Path(__file__).parent
 
@@ -45,7 +45,6 @@ def migrate(address: DatabaseAddress, role_password: str | None = None) -> str:
     )
     try:
         with engine.begin() as connection:
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql(_MIGRATION_LOCK)
             _upgrade(connection)
             _make_roles(connection, role_password)

@@ -11,11 +11,7 @@ from tradewind.portfolio.views import PositionView, Status
 
 _STATUS = """
 SELECT newest.bar_time, newest.execution, newest.decided_at, newest.finished_at,
-    (SELECT max(latest.start)
-     FROM unnest(:symbols::text[]) AS wanted(symbol)
-     CROSS JOIN LATERAL (
-         SELECT start FROM bars WHERE bars.symbol = wanted.symbol ORDER BY start DESC LIMIT 1
-     ) AS latest),
+    (SELECT max(start) FROM latest_bars WHERE symbol = ANY(:symbols::text[])),
     (SELECT count(*) FROM orders WHERE account = :account AND NOT final),
     (SELECT count(*) FROM positions WHERE account = :account AND quantity <> 0),
     money.equity, money.as_of
@@ -34,9 +30,7 @@ _POSITIONS = """
 SELECT p.symbol, p.strategy, p.quantity, p.cost, p.realised_pnl, p.opened_at,
     p.broker_quantity, p.broker_as_of, newest.close, newest.start
 FROM positions AS p
-LEFT JOIN LATERAL (
-    SELECT close, start FROM bars WHERE bars.symbol = p.symbol ORDER BY start DESC LIMIT 1
-) AS newest ON true
+LEFT JOIN latest_bars AS newest USING (symbol)
 WHERE p.account = :account AND (p.quantity <> 0 OR p.broker_quantity <> 0)
 ORDER BY p.symbol
 """
