@@ -157,6 +157,7 @@ def test_a_suspicion_is_open_until_a_factor_answers_it() -> None:
         answered = FactorTable([split("2014-06-09", rates)], [suspicion])
         assert not answered.is_suspected("AAPL", friday, monday, now)
         assert answered.is_no_split("AAPL", friday, monday, now) is no_split
+        assert not answered.is_no_split("AAPL", monday, tuesday, now)
     late = FactorTable([split("2014-06-09", "7:1", now + MINUTE)], [suspicion])
     assert late.is_suspected("AAPL", friday, monday, now)
 

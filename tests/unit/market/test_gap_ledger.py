@@ -134,6 +134,8 @@ SILENCE = [
      [100, 101, 102]),
     ("nobody has anything", {"UGA": [], "SPY": []}, (100, 103), []),
     ("the session's first minutes", {"UGA": [2]}, (0, 2), [0, 1]),
+    ("the sixth minute has five before it", {"UGA": [6]}, (0, 6), [1, 2, 3, 4]),
+    ("the sixth from the end has five after it", {"UGA": [383]}, (383, 389), [385, 386, 387, 388]),
     ("the session's last minutes", {"UGA": [387]}, (387, 389), [388, 389]),
     ("minutes not asked for say nothing", {"UGA": [100, 102]}, (102, 102), []),
     ("early and late bars prove it too", {"UGA": [-1, 2]}, (-1, 2), [0, 1]),
@@ -289,6 +291,11 @@ def test_a_window_reaches_over_a_night_a_weekend_and_a_half_day() -> None:
     # 10 bars of Monday, and those of Friday after its minute 100: 109 of them
     assert ledger.hole_before("AAPL", decided, 10 + 109) == []
     assert ledger.hole_before("AAPL", decided, 10 + 110) == [half_day.open + 100 * MINUTE]
+    # and on into Wednesday, past Thanksgiving, back to before its minute 100 too
+    assert ledger.hole_before("AAPL", decided, 10 + 209 + 290) == [
+        session_on("2020-11-25").open + 100 * MINUTE,
+        half_day.open + 100 * MINUTE,
+    ]
 
 
 def test_a_session_that_was_never_read_is_a_hole_as_a_whole() -> None:
@@ -432,6 +439,8 @@ def test_late_and_corrected_bars_leave_a_trace() -> None:
     ]
     (late,) = traces_of([bar(1, "102")], {}, at)
     assert (late.kind, late.old, late.new.close) == (TraceKind.LATE, None, D(102))
+    # a minute after its end a bar is still on time, as it is for the ledger
+    assert traces_of([bar(1, "102")], {}, m(3)) == []
 
 
 # -- recorded files -------------------------------------------------------------------------------

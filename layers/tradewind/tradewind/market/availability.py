@@ -113,17 +113,14 @@ def backfill_plan(gaps: Iterable[OpenGap]) -> list[BackfillCall]:
     """
     calls: list[BackfillCall] = []
     for gap in sorted(gaps, key=lambda gap: (gap.minutes.first, gap.symbol)):
-        last = calls[-1] if calls else None
-        if (
-            last is not None
-            and last.session == gap.session
-            and gap.minutes.first - last.last <= JOIN_WITHIN
-        ):
+        # A night is longer than JOIN_WITHIN: a call stays in its session.
+        if calls and gap.minutes.first - calls[-1].last <= JOIN_WITHIN:
+            call = calls[-1]
             calls[-1] = BackfillCall(
-                tuple(sorted({*last.symbols, gap.symbol})),
-                last.session,
-                last.first,
-                max(last.last, gap.minutes.last),
+                tuple(sorted({*call.symbols, gap.symbol})),
+                call.session,
+                call.first,
+                max(call.last, gap.minutes.last),
             )
         else:
             calls.append(
