@@ -41,6 +41,10 @@ FIRST_EVENT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "record_alert": (("tradewind.adapters.postgres.database",), ("pg8000.native", *BOTO3)),
     "query_api": (("tradewind.adapters.postgres.database",), ("pg8000.native", *BOTO3)),
     "notify": (("tradewind.adapters.slack",), ("requests", *BOTO3)),
+    "maintain_database": (
+        ("tradewind.adapters.postgres.database", "tradewind.adapters.bar_archive"),
+        ("pg8000.native", *BOTO3),
+    ),
     "migrate_schema": (("tradewind.adapters.postgres.database",), ("pg8000.native", *BOTO3)),
 }
 

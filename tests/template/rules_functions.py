@@ -13,6 +13,7 @@ CORE = {
     "LogTrades",
     "RecordAlert",
     "QueryApi",
+    "MaintainDatabase",
     "MigrateSchema",
 }
 # Which PostgreSQL role a core function logs in as.
@@ -24,6 +25,7 @@ LOGINS = {
     "LogTrades": "tw_record",
     "RecordAlert": "tw_record",
     "QueryApi": "tw_read",
+    "MaintainDatabase": "tw_maintain",
     "MigrateSchema": "tradewind",
 }
 SECRETS = {"BROKER_SECRET", "ALPHA_VANTAGE_SECRET", "SLACK_SECRET"}
@@ -45,6 +47,8 @@ VARIABLES = (
         "MARKET_DATA_URL",
         "PAYLOAD_BUCKET",
         "MODEL_BUCKET",
+        "ARCHIVE_BUCKET",
+        "BAR_RETENTION_MONTHS",
         "CONTROL_TABLE",
         "TRADING_CYCLE_ARN",
         "ALERTS_TOPIC_ARN",

@@ -34,6 +34,7 @@ USES = {
     "SLACK_SECRET": {"secretsmanager:GetSecretValue"},
     "PAYLOAD_BUCKET": {"s3:GetObject", "s3:PutObject"},
     "MODEL_BUCKET": {"s3:GetObject", "s3:PutObject"},
+    "ARCHIVE_BUCKET": {"s3:GetObject", "s3:PutObject"},
     "CONTROL_TABLE": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "TRADING_CYCLE_ARN": {"states:StartExecution"},
     "ALERTS_TOPIC_ARN": {"sns:Publish"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tradewind.alerts.model import Alert
@@ -52,6 +53,19 @@ def test_the_schedules_sample_is_its_input_with_the_time_filled_in() -> None:
     filled = schedule.replace("<aws.scheduler.scheduled-time>", "2020-11-12T14:31:00Z")
     assert sample("each_minute") == sample("fetch_bars") == json.loads(filled)
     assert from_iso(sample("fetch_bars")["scheduled_time"]).minute == 31
+
+
+def test_the_nights_sample_is_its_input_with_the_time_filled_in() -> None:
+    schedule = Stack.read().resource("EachNight")["Properties"]
+    filled = schedule["Target"]["Input"].replace(
+        "<aws.scheduler.scheduled-time>", "2020-11-13T01:30:00Z"
+    )
+    assert sample("each_night") == sample("maintain_database") == json.loads(filled)
+    # Half past eight in the evening in New York, when nothing is traded.
+    local = from_iso(sample("each_night")["scheduled_time"]).astimezone(
+        ZoneInfo(schedule["ScheduleExpressionTimezone"])
+    )
+    assert schedule["ScheduleExpression"] == f"cron({local.minute} {local.hour} * * ? *)"
 
 
 @pytest.mark.parametrize("step", CYCLE_STEPS)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tradewind.adapters.postgres.connection import DatabaseAddress
     from tradewind.adapters.postgres.database import PostgresDatabase
     from tradewind.alerts.model import Channel
-    from tradewind.market.ports import MarketDataProvider
+    from tradewind.market.bar_months import BarArchive
+    from tradewind.market.ports import MarketDataProvider, SplitProvider
     from tradewind.orders.ports import Broker, TradingControl
     from tradewind.strategies.protocol import Strategy
     from tradewind.use_cases.migrate_schema import Migrator
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 2
 READ_TIMEOUT = 5
 ATTEMPTS = 3
+# A statement of the nightly maintenance; its function may take 900 in all.
+MAINTENANCE_SECONDS = 300.0
 
 
 @cache
@@ -103,10 +106,37 @@ def market_data() -> MarketDataProvider:
 
 
 @cache
+def splits() -> SplitProvider | None:
+    """Alpaca's corporate actions; None with a provider that tells of none."""
+    from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
+    from tradewind.adapters.request_budget import ControlTableBudget
+
+    where = settings.MarketDataSettings.read(environment())
+    if where.provider != "alpaca":
+        return None
+    table = environment().text("CONTROL_TABLE")
+    budget = ControlTableBudget(client("dynamodb"), table, {where.provider: where.limits})
+    key, secret = _secrets().read(where.secret, "api_key", "secret_key")
+    return AlpacaCorporateActions(where.url, key, secret, clock(), budget)
+
+
+@cache
 def payloads() -> Payloads:
     from tradewind.adapters.s3 import S3Objects
 
     return S3Objects(client("s3"), environment().text("PAYLOAD_BUCKET"))
+
+
+@cache
+def bar_archive() -> BarArchive:
+    from tradewind.adapters.bar_archive import S3BarArchive
+
+    return S3BarArchive(client("s3"), environment().text("ARCHIVE_BUCKET"))
+
+
+def bar_retention_months() -> int:
+    """Whole months of bars before the current one that stay in PostgreSQL; 0: all."""
+    return environment().integer("BAR_RETENTION_MONTHS", 0)
 
 
 @cache
@@ -170,6 +200,16 @@ def database() -> PostgresDatabase:
 
     function = environment().optional("AWS_LAMBDA_FUNCTION_NAME") or "tradewind"
     return PostgresDatabase(database_address(), function)
+
+
+@cache
+def maintained_database() -> PostgresDatabase:
+    """For statements that read a whole month of bars."""
+    from tradewind.adapters.postgres.database import PostgresDatabase
+
+    return PostgresDatabase(
+        database_address(), "maintain_database", statement_seconds=MAINTENANCE_SECONDS
+    )
 
 
 def database_address() -> DatabaseAddress:

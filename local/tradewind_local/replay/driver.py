@@ -15,6 +15,8 @@ from tradewind.market.bar import MINUTE, to_iso
 from tradewind_local.twin.local_twin import LocalTwin
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+# The schedule that a replay stands in for, by its name in the template.
+EACH_MINUTE = "EachMinute"
 # A minute's bar is there three seconds after the minute, which is when its run looks for it.
 _BAR_IS_THERE = timedelta(seconds=3)
 _ASKING_TAKES = timedelta(milliseconds=100)
@@ -101,13 +103,11 @@ class SessionDriver:
 
     def _schedule(self) -> tuple[str, str]:
         scheduler = self._twin.cloud.client("scheduler")
-        for name in self._twin.deployment.of_type("AWS::Scheduler::Schedule").values():
-            target = scheduler.get_schedule(Name=name)["Target"]
-            if SCHEDULED_TIME in target.get("Input", ""):
-                return target["Arn"], target["Input"]
-        raise ReplayFailedError(
-            f"template.yaml has no schedule whose Input carries {SCHEDULED_TIME}"
-        )
+        schedules = self._twin.deployment.of_type("AWS::Scheduler::Schedule")
+        if EACH_MINUTE not in schedules:
+            raise ReplayFailedError(f"template.yaml has no schedule {EACH_MINUTE}")
+        target = scheduler.get_schedule(Name=schedules[EACH_MINUTE])["Target"]
+        return target["Arn"], target["Input"]
 
     def _move_market(self, moment: datetime) -> None:
         """Forward only: minutes that were replayed before lie behind the market's clock."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
+from tradewind import bootstrap
 from tradewind.adapters.postgres.connection import DatabaseAddress, Session
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.adapters.postgres.migrate import migrate
@@ -25,6 +30,9 @@ from tradewind_local.postgres_server import PostgresServer
 
 from tests.integration.conftest import address_of, connection_to
 from tests.integration.postgres.rows import a_bar
+
+ROOT = Path(__file__).parents[3]
+FUNCTION, EVENTS = ROOT / "functions" / "maintain_database", ROOT / "events"
 
 # 20:30 in New York on 11 November.
 NIGHT = datetime(2020, 11, 12, 1, 30, tzinfo=UTC)
@@ -297,3 +305,56 @@ def test_a_month_filled_again_leaves_a_second_archive_beside_the_first(site: Sit
     assert [archive.key for archive in done.archived] == ["bars/archive/2020-08.part2.jsonl.gz"]
     assert site.archive.objects["bars/archive/2020-08.jsonl.gz"] is first
     assert site.ask("SELECT part, rows FROM bar_archives ORDER BY part") == [[1, 12], [2, 1]]
+
+
+class Context:
+    function_name = "maintain_database"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:maintain_database"
+    aws_request_id = "1"
+
+
+def test_the_function_runs_on_its_sample_event_with_its_own_login(
+    site: Site, empty_database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_history(site)
+    variables = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "DATABASE_HOST": empty_database.host,
+        "DATABASE_PORT": str(empty_database.port),
+        "DATABASE_NAME": empty_database.name,
+        "DATABASE_USER": "tw_maintain",
+        "DATABASE_PASSWORD": empty_database.password_source(),
+        "DATABASE_TLS": "off",
+        "ARCHIVE_BUCKET": "archive",
+        "BAR_RETENTION_MONTHS": "2",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    built = (
+        *(bootstrap.environment, bootstrap.client),
+        *(bootstrap.bar_archive, bootstrap.maintained_database),
+    )
+    for builder in built:
+        builder.cache_clear()
+    spec = importlib.util.spec_from_file_location("maintain_database_app", FUNCTION / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    app = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(app)
+    event = json.loads((EVENTS / "maintain_database.json").read_text())
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="archive")
+        try:
+            answer = app.handler(event, Context())
+        finally:
+            bootstrap.maintained_database().close()
+            for builder in built:
+                builder.cache_clear()
+        (written,) = boto3.client("s3").list_objects_v2(Bucket="archive")["Contents"]
+    assert written["Key"] == answer["archived"][0]["key"] == "bars/archive/2020-08.jsonl.gz"
+    assert answer["archived"][0]["rows"] == 12
+    assert site.months()[0] == "2020-09"
