@@ -10,11 +10,11 @@ from typing import NoReturn
 
 import click
 from tradewind.errors import InvalidInputError, TradewindError
+from tradewind.market.csv_rows import Label
 
 from tradewind_local.replay.plan import (
     DEFAULT_SYMBOLS,
     LONGEST_SESSION,
-    Label,
     ReplayPlan,
     parse_bars_option,
     recorded_plan,

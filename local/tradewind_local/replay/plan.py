@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tradewind.errors import InvalidInputError, OutsideCalendarError
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.csv_bars import read_bars
+from tradewind.market.csv_rows import Label
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
+from tradewind.market.symbol import check_symbol
 
 from tradewind_local.exchange.simulated_market import simulated_bars
 
@@ -23,11 +23,6 @@ DEFAULT_SIMULATED_MINUTES = 60
 LONGEST_SESSION = 390
 # Any session does for a market that never was; a fixed one gives the same run to everybody.
 SIMULATED_DATE = date(2025, 6, 10)
-
-# As the template's parameter Symbols has it.
-_SYMBOL = re.compile(r"[A-Z][A-Z.]{0,5}")
-
-Label = Literal["start", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ def recorded_plan(
     history: list[Bar] = []
     bars: list[Bar] = []
     for symbol, path in files.items():
-        _check_symbol(symbol)
+        check_symbol(symbol)
         regular = [
             bar for bar in read_bars(path, symbol, label, zone) if _in_session(bar.start, sessions)
         ]
@@ -93,7 +88,7 @@ def simulated_plan(
 ) -> ReplayPlan:
     """A seeded simulated market. Raises InvalidInputError with one line."""
     for symbol in symbols:
-        _check_symbol(symbol)
+        check_symbol(symbol)
     if len(set(symbols)) != len(symbols):
         raise InvalidInputError(f"--symbols names a symbol twice: {' '.join(symbols)}")
     session = _session(day or SIMULATED_DATE.isoformat(), sessions)
@@ -161,11 +156,6 @@ def _zone(name: str) -> ZoneInfo:
         raise InvalidInputError(
             f"--timezone {name!r} is not a time zone like America/New_York"
         ) from error
-
-
-def _check_symbol(symbol: str) -> None:
-    if not _SYMBOL.fullmatch(symbol):
-        raise InvalidInputError(f"symbol {symbol!r} is not like AAPL or BRK.B")
 
 
 def _in_session(start: datetime, sessions: SessionTable) -> bool:
