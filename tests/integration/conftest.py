@@ -21,7 +21,8 @@ _numbers = count(1)
 
 # Children before the tables that their keys point to.
 _EMPTY = """
-DELETE FROM bars; DELETE FROM latest_bars; DELETE FROM bar_archives;
+DELETE FROM bars; DELETE FROM latest_bars; DELETE FROM bar_archives; DELETE FROM bar_traces;
+DELETE FROM empty_looks; DELETE FROM split_factors; DELETE FROM suspected_splits;
 DELETE FROM technical_indicators; DELETE FROM predictions; DELETE FROM models;
 DELETE FROM cycles; DELETE FROM decisions; DELETE FROM orders; DELETE FROM trades;
 DELETE FROM order_intents; DELETE FROM fills; DELETE FROM positions; DELETE FROM paper_trades;

@@ -31,6 +31,8 @@ SESSION = date(2020, 11, 12)
 OPEN = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+# When bars came, where it does not matter.
+RECEIVED = OPEN + 9 * MINUTE
 
 
 def uuid_of(name: object) -> UUID:

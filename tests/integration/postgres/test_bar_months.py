@@ -18,7 +18,7 @@ from tradewind.market.bar_months import MonthArchive, MonthMade, digest_of
 from tradewind_local.postgres_server import PostgresServer
 
 from tests.integration.conftest import connection_to
-from tests.integration.postgres.rows import MINUTE, OPEN, a_bar
+from tests.integration.postgres.rows import MINUTE, OPEN, RECEIVED, a_bar
 
 NOVEMBER, DECEMBER = date(2020, 11, 1), date(2020, 12, 1)
 LATER = datetime(2020, 12, 1, 14, 30, tzinfo=UTC)
@@ -44,7 +44,7 @@ def look(
 
 def put(database: PostgresDatabase, *bars: Any) -> None:
     with database.transaction() as stores:
-        stores.bars.upsert(bars, [True] * len(bars))
+        stores.bars.upsert(bars, [True] * len(bars), RECEIVED)
 
 
 PLACES = "SELECT tableoid::regclass::text, count(*) FROM bars GROUP BY 1 ORDER BY 1"

@@ -12,15 +12,17 @@ from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.errors import InvalidInputError
 from tradewind.features.ports import IndicatorValue
+from tradewind.market.adjustment import KnownClose
 from tradewind.market.bar import Bar
+from tradewind.market.bar_trace import BarTrace, traces_of
 from tradewind.market.ports import BarWrite, DailyBar
 
-from tests.integration.postgres.rows import MINUTE, OPEN, a_bar
+from tests.integration.postgres.rows import MINUTE, OPEN, RECEIVED, a_bar
 
 
 def store(database: PostgresDatabase, bars: list[Bar], regular: bool = True) -> BarWrite:
     with database.transaction() as stores:
-        return stores.bars.upsert(bars, [regular] * len(bars))
+        return stores.bars.upsert(bars, [regular] * len(bars), RECEIVED)
 
 
 def test_what_is_stored_comes_back_digit_for_digit(database: PostgresDatabase) -> None:
@@ -79,14 +81,14 @@ def test_500_bars_are_one_statement(
     bars = [a_bar(f"S{number:03}") for number in range(500)]
     with database.transaction() as stores:
         monkeypatch.setattr(Session, "rows", counted)
-        assert stores.bars.upsert(bars, [True] * 500) == BarWrite(500, 0)
+        assert stores.bars.upsert(bars, [True] * 500, RECEIVED) == BarWrite(500, 0)
         assert len(stores.bars.latest([bar.symbol for bar in bars])) == 500
     assert len(statements) == 2
 
 
 def test_nothing_to_store_is_no_statement_and_no_error(database: PostgresDatabase) -> None:
     with database.transaction() as stores:
-        assert stores.bars.upsert([], []) == BarWrite(0, 0)
+        assert stores.bars.upsert([], [], RECEIVED) == BarWrite(0, 0)
         assert stores.bars.recent([], OPEN, 5) == {}
         assert stores.bars.highs_since({}, OPEN) == {}
         assert stores.bars.daily([], OPEN.date(), 5) == {}
@@ -109,7 +111,7 @@ def test_a_bar_that_cannot_be_true_is_refused_with_its_whole_batch(
     database: PostgresDatabase, bar: Bar
 ) -> None:
     with pytest.raises(InvalidInputError), database.transaction() as stores:
-        stores.bars.upsert([a_bar("MSFT"), bar], [True, True])
+        stores.bars.upsert([a_bar("MSFT"), bar], [True, True], RECEIVED)
     with database.transaction() as stores:
         assert stores.bars.latest(["AAPL", "MSFT"]) == []
 
@@ -226,3 +228,51 @@ def test_an_indicator_is_stored_once_and_its_correction_replaces_it(
             stores.indicators.save(values)
     rows = ask("SELECT indicator_name, value FROM technical_indicators ORDER BY 1")
     assert rows == [["rsi_14", Decimal(56)], ["sma_20", Decimal("119.123456789")]]
+
+
+def test_late_and_corrected_bars_leave_the_traces_that_the_rules_say(
+    database: PostgresDatabase,
+) -> None:
+    def told(minute: int, close: str, **changes: Any) -> Bar:
+        return a_bar(minute=minute, close=Decimal(close), **changes)
+
+    first = [told(0, "119.51"), told(1, "119.52"), told(2, "119.53")]
+    # (when they came, what came)
+    batches = [
+        (OPEN + 3 * MINUTE, first),  # the oldest is late, the others on time
+        (OPEN + 4 * MINUTE, first),  # the same again
+        (OPEN + 5 * MINUTE, [told(1, "119.55"), told(2, "119.53", feed="sip")]),  # one corrected
+        (OPEN + 6 * MINUTE, [told(1, "119.56", volume=1), told(5, "119.60")]),  # and once more
+        (OPEN + timedelta(days=8), [told(7, "119.61"), told(5, "119.62")]),  # history, a correction
+    ]
+    expected: list[BarTrace] = []
+    stored: dict[tuple[str, datetime], Bar] = {}
+    for received_at, batch in batches:
+        expected += traces_of(batch, stored, received_at)
+        stored |= {(bar.symbol, bar.start): bar for bar in batch}
+        for _ in range(2):  # a run that is repeated leaves nothing more
+            with database.transaction() as stores:
+                stores.bars.upsert(batch, [True] * len(batch), received_at)
+    assert len(expected) == 4
+    with database.transaction() as stores:
+        found = stores.bar_traces.of("AAPL", OPEN, OPEN + 60 * MINUTE)
+        assert stores.bar_traces.of("AAPL", OPEN + 2 * MINUTE, OPEN + 4 * MINUTE) == []
+        assert stores.bar_traces.of("MSFT", OPEN, OPEN + 60 * MINUTE) == []
+    assert found == sorted(expected, key=lambda trace: (trace.new.start, trace.received_at))
+
+
+def test_the_close_that_bars_are_measured_by(database: PostgresDatabase) -> None:
+    years_ago = datetime(2015, 11, 12, 14, 30, tzinfo=UTC)
+    store(database, [a_bar(minute=minute, close=Decimal(f"119.5{minute}")) for minute in range(3)])
+    store(database, [a_bar("OLD", start=years_ago), a_bar("NEW", minute=5)])
+    store(database, [a_bar(minute=3)], regular=False)
+    wanted = dict.fromkeys(("AAPL", "OLD", "NEW", "NONE"), OPEN + 5 * MINUTE)
+    with database.transaction() as stores:
+        assert stores.bars.closes_before(wanted) == {
+            "AAPL": KnownClose(OPEN + 2 * MINUTE, Decimal("119.52")),
+            "OLD": KnownClose(years_ago, Decimal("119.5301")),
+        }
+        assert stores.bars.closes_before({"AAPL": OPEN + MINUTE}) == {
+            "AAPL": KnownClose(OPEN, Decimal("119.50"))
+        }
+        assert stores.bars.closes_before({}) == {}

@@ -17,7 +17,15 @@ from tradewind.errors import (
     SchemaMismatchError,
 )
 
-from tests.integration.postgres.rows import ACCOUNT, OPEN, SESSION, a_bar, a_snapshot, an_intent
+from tests.integration.postgres.rows import (
+    ACCOUNT,
+    OPEN,
+    RECEIVED,
+    SESSION,
+    a_bar,
+    a_snapshot,
+    an_intent,
+)
 
 Address = Callable[[str], DatabaseAddress]
 
@@ -35,7 +43,7 @@ def process_of(stores: Any) -> int:
 def test_a_block_left_by_an_error_writes_nothing(database: PostgresDatabase) -> None:
     def block() -> None:
         with database.transaction() as stores:
-            stores.bars.upsert([a_bar()], [True])
+            stores.bars.upsert([a_bar()], [True], RECEIVED)
             stores.intents.add([an_intent()])
             raise LookupError
 
@@ -97,7 +105,7 @@ def test_a_connection_ended_within_a_transaction_is_told_and_the_block_can_be_ru
             stores.cycles.decided(ACCOUNT, OPEN, SESSION, "paper-1")
             if kill:
                 ask("SELECT pg_terminate_backend(:process, 5000)", process=process_of(stores))
-            stores.bars.upsert([a_bar()], [True])
+            stores.bars.upsert([a_bar()], [True], RECEIVED)
 
     with pytest.raises(DatabaseUnavailableError):
         block(kill=True)

@@ -17,6 +17,7 @@ from tradewind.use_cases.unit_of_work import Stores
 from tests.integration.postgres.rows import (
     ACCOUNT,
     OPEN,
+    RECEIVED,
     SESSION,
     a_bar,
     a_fill,
@@ -30,7 +31,9 @@ from tests.integration.postgres.rows import (
     uuid_of,
 )
 from tests.integration.postgres.test_decisions import DECISION, PREDICTION
+from tests.integration.postgres.test_gaps import A_SESSION
 from tests.integration.postgres.test_messages import ALERT, EVENT, a_message
+from tests.integration.postgres.test_splits import A_SPLIT, A_SUSPICION
 
 Connected = Callable[[str], PostgresDatabase]
 
@@ -39,12 +42,15 @@ Connected = Callable[[str], PostgresDatabase]
 RIGHTS = {
     "tw_read": {
         **dict.fromkeys(("bars", "latest_bars", "cycles", "orders", "positions"), "S"),
+        **dict.fromkeys(("bar_traces", "empty_looks", "split_factors", "suspected_splits"), "S"),
         "account_snapshots": "S",
         "alembic_version": "S",
     },
     "tw_trade": {
         "bars": "SIU",
         "latest_bars": "SIU",
+        "empty_looks": "SIU",
+        **dict.fromkeys(("bar_traces", "split_factors", "suspected_splits"), "SI"),
         "technical_indicators": "SIU",
         **dict.fromkeys(("predictions", "decisions", "order_intents", "cycles"), "SI"),
         **dict.fromkeys(("orders", "positions", "account_snapshots"), "S"),
@@ -143,10 +149,20 @@ def test_the_read_functions_work_with_their_rights(connected: Connected) -> None
 def test_the_trade_functions_work_with_their_rights(connected: Connected) -> None:
     for _ in range(2):
         with connected("tw_trade").transaction() as stores:
-            stores.bars.upsert([a_bar()], [True])
+            stores.bars.upsert([a_bar()], [True], RECEIVED)
             stores.bars.recent(["AAPL"], OPEN, 1)
             stores.bars.highs_since({"AAPL": OPEN}, OPEN)
             stores.bars.daily(["AAPL"], SESSION, 1)
+            stores.bars.closes_before({"AAPL": OPEN})
+            stores.bars.latest(["AAPL"])
+            stores.bar_traces.of("AAPL", OPEN, OPEN)
+            stores.factors.learn([A_SPLIT])
+            stores.factors.suspect([A_SUSPICION])
+            stores.factors.table(["AAPL"])
+            stores.gaps.seen_empty({"AAPL": [OPEN]}, RECEIVED)
+            stores.gaps.missing({"AAPL": OPEN}, [A_SESSION], RECEIVED)
+            stores.gaps.open_gaps(["AAPL"], [A_SESSION], RECEIVED)
+            stores.gaps.availability(["AAPL"], [A_SESSION], RECEIVED)
             stores.indicators.save([IndicatorValue("AAPL", "rsi_14", a_bar().close, OPEN)])
             stores.cycles.lock_account(ACCOUNT)
             stores.cycles.newest_decided(ACCOUNT)
@@ -198,7 +214,9 @@ def test_maintenance_works_with_its_rights(
 ) -> None:
     month = date(1999, 11, 1)
     with database.transaction() as stores:
-        stores.bars.upsert([a_bar(start=datetime(1999, 11, 12, 14, 30, tzinfo=UTC))], [True])
+        stores.bars.upsert(
+            [a_bar(start=datetime(1999, 11, 12, 14, 30, tzinfo=UTC))], [True], RECEIVED
+        )
     with connected("tw_maintain").transaction() as stores:
         assert stores.bar_months.stray() == [month]
         assert [made.moved for made in stores.bar_months.ensure(month, month)] == [1]
@@ -213,7 +231,9 @@ def test_maintenance_works_with_its_rights(
 
 # (role, what it tries)
 FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
-    ("tw_read", lambda stores: stores.bars.upsert([a_bar()], [True])),
+    ("tw_read", lambda stores: stores.bars.upsert([a_bar()], [True], RECEIVED)),
+    ("tw_read", lambda stores: stores.gaps.seen_empty({"AAPL": [OPEN]}, RECEIVED)),
+    ("tw_read", lambda stores: stores.factors.learn([A_SPLIT])),
     ("tw_read", lambda stores: stores.intents.add([an_intent()])),
     ("tw_trade", lambda stores: stores.fills.add(ACCOUNT, [a_fill()])),
     ("tw_trade", lambda stores: stores.outbox.unsent(1)),
@@ -225,8 +245,8 @@ FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
     ),
     ("tw_record", lambda stores: stores.intents.add([an_intent()])),
     ("tw_record", lambda stores: stores.decisions.save([DECISION])),
-    ("tw_record", lambda stores: stores.bars.upsert([a_bar()], [True])),
-    ("tw_maintain", lambda stores: stores.bars.upsert([a_bar()], [True])),
+    ("tw_record", lambda stores: stores.bars.upsert([a_bar()], [True], RECEIVED)),
+    ("tw_maintain", lambda stores: stores.bars.upsert([a_bar()], [True], RECEIVED)),
     ("tw_maintain", lambda stores: stores.outbox.unsent(1)),
     ("tw_trade", lambda stores: stores.bar_months.ensure(SESSION, SESSION)),
     ("tw_acknowledge", lambda stores: stores.alerts.add(ALERT)),

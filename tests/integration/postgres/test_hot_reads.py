@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pg8000.native import to_statement
 from tradewind.adapters.postgres import bars as adapter
-from tradewind.adapters.postgres import queries
+from tradewind.adapters.postgres import gaps, queries
 from tradewind.adapters.postgres.connection import Session, open_session
 from tradewind.adapters.postgres.migrate import migrate
 from tradewind_local.postgres_server import PostgresServer
@@ -20,6 +20,11 @@ from tests.integration.conftest import address_of, connection_to
 SYMBOLS = [f"S{number:02}" for number in range(40)]
 UNTIL = datetime(2020, 12, 10, 16, 0, tzinfo=UTC)
 TEN_DAYS = timedelta(days=10)
+
+SESSIONS = (
+    '[{"number":0,"first":"2020-12-09T14:30:00Z","last":"2020-12-09T20:59:00Z"},'
+    '{"number":1,"first":"2020-12-10T14:30:00Z","last":"2020-12-10T15:59:00Z"}]'
+)
 
 # A year with a bar an hour for 40 symbols, in partitions of its months, and three empty ones ahead.
 _FILL = """
@@ -31,7 +36,10 @@ FROM generate_series('2020-01-02T00:00Z'::timestamptz, '2020-12-10T16:00Z', '1 h
 INSERT INTO latest_bars
 SELECT DISTINCT ON (symbol) symbol, start, open, high, low, close, volume, feed
 FROM bars ORDER BY symbol, start DESC;
-ANALYZE bars; ANALYZE latest_bars;
+INSERT INTO empty_looks (symbol, start, first_look, last_look)
+SELECT symbol, start + interval '1 minute', start + interval '2 minutes', start + interval '1 hour'
+FROM bars;
+ANALYZE bars; ANALYZE latest_bars; ANALYZE empty_looks;
 """
 
 
@@ -96,6 +104,30 @@ READS = [
         },
         {"bars_2020_11", "bars_2020_12"},
     ),
+    (
+        "the close that bars are measured by",
+        adapter._CLOSES_BEFORE,
+        {"rows": '[{"symbol":"S01","before":"2020-12-10T15:00:00Z"}]', "span": TEN_DAYS},
+        {"bars_2020_11", "bars_2020_12"},
+    ),
+    (
+        "what is missing since the bars looked back to",
+        gaps._MISSING,
+        {"since": '{"S01":"2020-12-10T14:30:00Z"}', "sessions": SESSIONS},
+        {"bars_2020_12"},
+    ),
+    (
+        "the gaps of all symbols",
+        gaps._OPEN_GAPS,
+        {"symbols": SYMBOLS, "sessions": SESSIONS},
+        {"bars_2020_12"},
+    ),
+    (
+        "the availability of all symbols",
+        gaps._AVAILABILITY,
+        {"symbols": SYMBOLS, "sessions": SESSIONS},
+        {"bars_2020_12"},
+    ),
 ]
 
 
@@ -105,7 +137,7 @@ def test_a_read_walks_the_key_in_its_own_months_alone(
 ) -> None:
     plan = ran(year, statement, parameters)
     assert "bars_2020_12_pkey" in plan, plan
-    assert not re.search(r"Seq Scan on bars_2020", plan), plan
+    assert not re.search(r"Seq Scan on (bars_2020|empty_looks)", plan), plan
     assert months_read(plan) == months, plan
 
 

@@ -29,7 +29,7 @@ from tradewind.use_cases.maintain_database import (
 from tradewind_local.postgres_server import PostgresServer
 
 from tests.integration.conftest import address_of, connection_to
-from tests.integration.postgres.rows import a_bar
+from tests.integration.postgres.rows import RECEIVED, a_bar
 
 ROOT = Path(__file__).parents[3]
 FUNCTION, EVENTS = ROOT / "functions" / "maintain_database", ROOT / "events"
@@ -78,7 +78,7 @@ class Site:
 
     def store(self, *bars: Bar) -> None:
         with self.owner.transaction() as stores:
-            stores.bars.upsert(bars, [True] * len(bars))
+            stores.bars.upsert(bars, [True] * len(bars), RECEIVED)
 
     def run(self, keep_months: int = 0, at: datetime = NIGHT) -> Maintained:
         return maintain_database(

@@ -46,7 +46,8 @@ def test_an_empty_database_gets_every_table_of_the_design(empty_database: Databa
     assert install(empty_database) == SCHEMA_VERSION
     tables = read(empty_database, "SELECT tablename::text FROM pg_tables WHERE schemaname='public'")
     assert {row[0] for row in tables} == {
-        *("bars", "bars_default", "latest_bars", "bar_archives", "technical_indicators"),
+        *("bars", "bars_default", "latest_bars", "bar_archives", "bar_traces"),
+        *("empty_looks", "split_factors", "suspected_splits", "technical_indicators"),
         *("predictions", "models", "decisions", "cycles"),
         *("order_intents", "orders", "fills", "positions", "trades", "paper_trades"),
         *("account_snapshots", "trade_events", "outbox", "alerts", "alerts_log"),

@@ -15,6 +15,7 @@ from tests.integration.postgres.rows import (
     ACCOUNT,
     MINUTE,
     OPEN,
+    RECEIVED,
     SECOND,
     SESSION,
     a_bar,
@@ -44,7 +45,9 @@ def test_before_anything_happened_there_is_nothing_to_tell(read: Read) -> None:
 
 def test_the_status_tells_the_newest_of_everything(database: PostgresDatabase, read: Read) -> None:
     with database.transaction() as stores:
-        stores.bars.upsert([a_bar(minute=0), a_bar("MSFT", minute=1), a_bar("TSLA", 9)], [True] * 3)
+        stores.bars.upsert(
+            [a_bar(minute=0), a_bar("MSFT", minute=1), a_bar("TSLA", 9)], [True] * 3, RECEIVED
+        )
         stores.cycles.decided(ACCOUNT, OPEN, SESSION, "paper-1")
         stores.cycles.decided(ACCOUNT, OPEN + MINUTE, SESSION, "paper-2")
         stores.cycles.decided("shadow", OPEN + 2 * MINUTE, SESSION, "shadow-3")
@@ -67,7 +70,7 @@ def test_the_status_tells_the_newest_of_everything(database: PostgresDatabase, r
 
 def test_prices_are_the_newest_bars(database: PostgresDatabase, read: Read) -> None:
     with database.transaction() as stores:
-        stores.bars.upsert([a_bar(), a_bar(minute=1), a_bar("MSFT")], [True, True, False])
+        stores.bars.upsert([a_bar(), a_bar(minute=1), a_bar("MSFT")], [True, True, False], RECEIVED)
     assert read(lambda queries: queries.prices(["MSFT", "AAPL", "NONE"])) == [
         a_bar(minute=1),
         a_bar("MSFT"),
@@ -77,7 +80,9 @@ def test_prices_are_the_newest_bars(database: PostgresDatabase, read: Read) -> N
 def test_positions_are_valued_at_the_newest_bar(database: PostgresDatabase, read: Read) -> None:
     flat = a_holding("MSFT", quantity=Decimal(0), cost=Decimal(0), opened_at=None)
     with database.transaction() as stores:
-        stores.bars.upsert([a_bar(), a_bar(minute=1, close=Decimal("119.55"))], [True, True])
+        stores.bars.upsert(
+            [a_bar(), a_bar(minute=1, close=Decimal("119.55"))], [True, True], RECEIVED
+        )
         stores.holdings.save(ACCOUNT, [a_holding("AAPL"), flat], OPEN)
         stores.holdings.confirm(ACCOUNT, [a_position("AAPL", 9), a_position("GME", 3)], OPEN)
     with database.reading() as queries:

@@ -12,6 +12,7 @@ from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle, execution_name
 from tradewind.market.session import Session
+from tradewind.market.session_table import default_table
 from tradewind.orders.model import (
     BrokerFill,
     BrokerOrder,
@@ -76,7 +77,9 @@ class Books:
     def bar(self, start: datetime, symbol: str = "AAPL") -> None:
         price = D(100)
         with self.database.transaction() as stores:
-            stores.bars.upsert([Bar(symbol, start, price, price, price, price, 10, "iex")], [True])
+            stores.bars.upsert(
+                [Bar(symbol, start, price, price, price, price, 10, "iex")], [True], start
+            )
 
     def sync(self, state: BrokerState, cycle: Cycle = CYCLE) -> Recorded:
         ref = self._put(state)
@@ -84,9 +87,13 @@ class Books:
 
     def decide(self, action: Action = Action.ENTER, cycle: Cycle = CYCLE) -> Assessed:
         return assess_risk(
-            cycle, [], strategies={"AAPL": Wisher(action)}, limits=RiskLimits(),
+            cycle,
+            [],
+            strategies={"AAPL": Wisher(action)},
+            limits=RiskLimits(),
+            sessions=default_table(),
             database=self.database,
-        )  # fmt: skip
+        )
 
     def close(
         self, *outcomes: IntentOutcome, state: BrokerState | None = None
@@ -270,6 +277,13 @@ def test_a_symbol_that_lost_its_strategy_is_still_protected(books: Books) -> Non
     books.sync(state(order_of(intent), fills=(fill("entry", Side.BUY, intent.quantity, "100"),)))
     later = cycle_at(NOON + timedelta(minutes=1))
     books.bar(later.bar_time)
-    assessed = assess_risk(later, [], strategies={}, limits=RiskLimits(), database=books.database)
+    assessed = assess_risk(
+        later,
+        [],
+        strategies={},
+        limits=RiskLimits(),
+        sessions=default_table(),
+        database=books.database,
+    )
     (protection,) = assessed.intents
     assert (protection.kind, protection.stop_price) == ("protect", D("98.50"))

@@ -441,6 +441,10 @@ def test_late_and_corrected_bars_leave_a_trace() -> None:
     assert (late.kind, late.old, late.new.close) == (TraceKind.LATE, None, D(102))
     # a minute after its end a bar is still on time, as it is for the ledger
     assert traces_of([bar(1, "102")], {}, m(3)) == []
+    # a week later it is history that is read in
+    week = timedelta(days=7)
+    assert len(traces_of([bar(1, "102")], {}, m(1) + week)) == 1
+    assert traces_of([bar(1, "102")], {}, m(1) + week + timedelta(seconds=1)) == []
 
 
 # -- recorded files -------------------------------------------------------------------------------

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.gap_ledger import ON_TIME
+
+# A new bar of a minute longer ago is history that is read in: it never was awaited.
+HISTORY_AFTER = timedelta(days=7)
 
 
 class TraceKind(StrEnum):
@@ -32,12 +35,12 @@ def traces_of(
 ) -> list[BarTrace]:
     """What storing these bars is worth remembering of; ``stored`` holds the bars of the same
     (symbol, start) as they are now. Equal bars and bars on time leave no trace; nor does another
-    feed that says the same."""
+    feed that says the same, nor history that is new."""
     traces = []
     for bar in bars:
         old = stored.get((bar.symbol, bar.start))
         if old is None:
-            if received_at > bar.start + MINUTE + ON_TIME:
+            if bar.start + MINUTE + ON_TIME < received_at <= bar.start + HISTORY_AFTER:
                 traces.append(BarTrace(TraceKind.LATE, None, bar, received_at))
         elif not bar.same_values(old):
             traces.append(BarTrace(TraceKind.CORRECTED, old, bar, received_at))

@@ -67,10 +67,14 @@ class RequestBudget(Protocol):
 class BarStore(Protocol):
     """The ``bars`` table."""
 
-    def upsert(self, bars: Sequence[Bar], in_session: Sequence[bool]) -> BarWrite:
-        """Insert new bars, update changed ones, leave equal ones untouched, in one statement.
+    def upsert(
+        self, bars: Sequence[Bar], in_session: Sequence[bool], received_at: datetime
+    ) -> BarWrite:
+        """Insert new bars, update changed ones, leave equal ones untouched, in one statement, which
+        also leaves the traces (``bar_trace.traces_of``) of what was late or corrected.
 
-        ``in_session[i]`` says whether ``bars[i]`` lies in regular trading hours.
+        ``in_session[i]`` says whether ``bars[i]`` lies in regular trading hours; ``received_at``
+        (aware UTC) is when they came.
         """
         ...
 
@@ -89,6 +93,12 @@ class BarStore(Protocol):
         """The newest ``count`` sessions before a New York date, oldest first (regular hours)."""
         ...
 
+    def closes_before(self, starts: Mapping[str, datetime]) -> dict[str, KnownClose]:
+        """For each symbol its newest regular-session bar with start < the moment given, by which
+        incoming bars are measured (``validation.ClosesBefore``); a symbol without one is absent.
+        """
+        ...
+
     def latest(self, symbols: Sequence[str]) -> list[Bar]:
         """The newest bar of each symbol, regular hours or not, ordered by symbol."""
         ...
@@ -103,15 +113,6 @@ class SplitProvider(Protocol):
         Days ahead may be asked for: an announced split is better known before its session. Raises
         as MarketDataProvider does.
         """
-        ...
-
-
-class CloseStore(Protocol):
-    """The closes that incoming bars are measured by (``validation.ClosesBefore``)."""
-
-    def closes_before(self, starts: Mapping[str, datetime]) -> dict[str, KnownClose]:
-        """For each symbol its newest stored regular-session bar with start < the moment given,
-        in one statement over the (symbol, start) index; a symbol without one is absent."""
         ...
 
 
@@ -180,12 +181,8 @@ class GapStore(Protocol):
 
 
 class BarTraceStore(Protocol):
-    """The ``bar_traces`` table: what late and corrected bars replaced. Rows are only added."""
-
-    def add(self, traces: Sequence[BarTrace]) -> None:
-        """Insert, in the transaction that stores the bars; the same (symbol, start, received_at)
-        is one row."""
-        ...
+    """The ``bar_traces`` table: what late and corrected bars replaced. ``BarStore.upsert`` adds the
+    rows; the same (symbol, start, received_at) is one."""
 
     def of(self, symbol: str, first: datetime, last: datetime) -> list[BarTrace]:
         """Traces of bars that start in ``first..last``, by start and received_at."""

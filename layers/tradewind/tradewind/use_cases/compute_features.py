@@ -46,7 +46,8 @@ def compute_features(
     refused = {id(bar) for bar, _ in faults}
     good = [bar for bar in bars if id(bar) not in refused]
     with database.transaction() as stores:
-        written = stores.bars.upsert(good, [sessions.in_session(bar.start) for bar in good])
+        in_session = [sessions.in_session(bar.start) for bar in good]
+        written = stores.bars.upsert(good, in_session, cycle.run_at)
         recent = stores.bars.recent(symbols, cycle.bar_time, FEATURE_BARS)
         current = {
             symbol: rows for symbol, rows in recent.items() if rows[-1].start == cycle.bar_time

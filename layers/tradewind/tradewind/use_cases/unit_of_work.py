@@ -11,7 +11,7 @@ from typing import Protocol
 from tradewind.alerts.model import AlertStore
 from tradewind.features.ports import IndicatorStore
 from tradewind.market.bar_months import BarMonths
-from tradewind.market.ports import BarStore
+from tradewind.market.ports import BarStore, BarTraceStore, FactorStore, GapStore
 from tradewind.orders.ports import FillStore, IntentStore, OrderStore
 from tradewind.portfolio.ports import AccountStore, HoldingStore, TradeStore
 from tradewind.prediction.model import ModelCard, Prediction
@@ -57,6 +57,9 @@ class Stores:
 
     bars: BarStore
     bar_months: BarMonths
+    bar_traces: BarTraceStore
+    gaps: GapStore
+    factors: FactorStore
     indicators: IndicatorStore
     predictions: PredictionStore
     cycles: CycleStore

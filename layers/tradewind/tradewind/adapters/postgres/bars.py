@@ -10,13 +10,16 @@ from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import as_json, records
 from tradewind.errors import InvalidInputError
 from tradewind.features.ports import IndicatorValue
-from tradewind.market.bar import Bar
+from tradewind.market.adjustment import KnownClose
+from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.bar_trace import HISTORY_AFTER
+from tradewind.market.gap_ledger import ON_TIME
 from tradewind.market.ports import BarWrite, DailyBar
 
 _BAR = ("symbol", "start", "open", "high", "low", "close", "volume", "feed")
 
-# Writes bars and, beside them, the newest one of each symbol: of a batch and what is there already,
-# whichever is later.
+# Writes bars; beside them the newest one of each symbol (of the batch and what is there already,
+# whichever is later) and the traces of late and corrected ones (market.bar_trace.traces_of).
 _UPSERT = """
 WITH given AS MATERIALIZED (
     SELECT * FROM json_to_recordset(:rows) AS given(
@@ -36,7 +39,27 @@ written AS (
     WHERE (b.open, b.high, b.low, b.close, b.volume, b.feed, b.in_session)
         IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close,
                           excluded.volume, excluded.feed, excluded.in_session)
-    RETURNING old.symbol IS NULL AS is_new
+    RETURNING old.symbol IS NULL AS is_new, new.symbol, new.start,
+        old.open AS old_open, old.high AS old_high, old.low AS old_low, old.close AS old_close,
+        old.volume AS old_volume, old.feed AS old_feed,
+        new.open, new.high, new.low, new.close, new.volume, new.feed
+),
+traced AS (
+    INSERT INTO bar_traces (symbol, start, received_at, kind,
+        old_open, old_high, old_low, old_close, old_volume, old_feed,
+        open, high, low, close, volume, feed)
+    SELECT symbol, start, :received_at::timestamptz,
+        CASE WHEN is_new THEN 'late' ELSE 'corrected' END,
+        old_open, old_high, old_low, old_close, old_volume, old_feed,
+        open, high, low, close, volume, feed
+    FROM written
+    WHERE CASE WHEN is_new
+        THEN :received_at::timestamptz > start + :on_time::interval
+            AND :received_at::timestamptz <= start + :history_after::interval
+        ELSE (open, high, low, close, volume)
+            IS DISTINCT FROM (old_open, old_high, old_low, old_close, old_volume)
+        END
+    ON CONFLICT (symbol, start, received_at) DO NOTHING
 ),
 newest AS (
     INSERT INTO latest_bars AS l (symbol, start, open, high, low, close, volume, feed)
@@ -58,7 +81,7 @@ SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM w
 # otherwise each month that is stored costs a probe for every symbol. So they are asked for a short
 # while first, and for all time only where that was not enough (a new or a thin symbol).
 _EVER = datetime.min.replace(tzinfo=UTC)
-_RECENT_SPAN = timedelta(days=10)
+_RECENT_SPAN, _LONG = timedelta(days=10), timedelta(days=36_525)
 # Sessions are at most a handful of days apart.
 _DAYS_PER_SESSION, _DAYS_BESIDES = 2, 10
 
@@ -129,6 +152,18 @@ CROSS JOIN LATERAL (
 ORDER BY session.symbol, session.day
 """
 
+_CLOSES_BEFORE = """
+SELECT wanted.symbol, last.start, last.close
+FROM json_to_recordset(:rows) AS wanted(symbol text, before timestamptz)
+CROSS JOIN LATERAL (
+    SELECT bars.start, bars.close FROM bars
+    WHERE bars.symbol = wanted.symbol AND bars.in_session
+        AND bars.start < wanted.before AND bars.start >= wanted.before - :span::interval
+    ORDER BY bars.start DESC
+    LIMIT 1
+) AS last
+"""
+
 LATEST_BARS = """
 SELECT symbol, start, open, high, low, close, volume, feed FROM latest_bars
 WHERE symbol = ANY(:symbols::text[])
@@ -152,7 +187,9 @@ class PostgresBars:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def upsert(self, bars: Sequence[Bar], in_session: Sequence[bool]) -> BarWrite:
+    def upsert(
+        self, bars: Sequence[Bar], in_session: Sequence[bool], received_at: datetime
+    ) -> BarWrite:
         if len(bars) != len(in_session):
             raise InvalidInputError(f"{len(bars)} bars, but {len(in_session)} session marks")
         if not bars:
@@ -165,7 +202,13 @@ class PostgresBars:
             }
             for bar, regular in zip(bars, in_session, strict=True)
         }
-        stored, corrected = self._session.rows(_UPSERT, rows=as_json(list(rows.values())))[0]
+        stored, corrected = self._session.rows(
+            _UPSERT,
+            rows=as_json(list(rows.values())),
+            received_at=received_at,
+            on_time=MINUTE + ON_TIME,
+            history_after=HISTORY_AFTER,
+        )[0]
         return BarWrite(stored, corrected)
 
     def recent(self, symbols: Sequence[str], until: datetime, count: int) -> dict[str, list[Bar]]:
@@ -199,6 +242,18 @@ class PostgresBars:
         for row in rows:
             found.setdefault(row[0], []).append(DailyBar(*row))
         return found
+
+    def closes_before(self, starts: Mapping[str, datetime]) -> dict[str, KnownClose]:
+        found = self._closes_before(starts, _RECENT_SPAN)
+        absent = {symbol: start for symbol, start in starts.items() if symbol not in found}
+        return {**found, **self._closes_before(absent, _LONG)} if absent else found
+
+    def _closes_before(
+        self, starts: Mapping[str, datetime], span: timedelta
+    ) -> dict[str, KnownClose]:
+        rows = as_json([{"symbol": symbol, "before": start} for symbol, start in starts.items()])
+        found = self._session.rows(_CLOSES_BEFORE, rows=rows, span=span)
+        return {symbol: KnownClose(start, close) for symbol, start, close in found}
 
     def latest(self, symbols: Sequence[str]) -> list[Bar]:
         rows = self._session.rows(LATEST_BARS, symbols=_unique(symbols))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from tradewind.adapters.postgres.bar_months import PostgresBarMonths
+from tradewind.adapters.postgres.bar_traces import PostgresBarTraces
 from tradewind.adapters.postgres.bars import PostgresBars, PostgresIndicators
 from tradewind.adapters.postgres.connection import (
     STATEMENT_SECONDS,
@@ -20,6 +21,7 @@ from tradewind.adapters.postgres.decisions import (
     PostgresModels,
     PostgresPredictions,
 )
+from tradewind.adapters.postgres.gaps import PostgresGaps
 from tradewind.adapters.postgres.messages import (
     PostgresAlerts,
     PostgresOutbox,
@@ -34,6 +36,7 @@ from tradewind.adapters.postgres.portfolio import (
 )
 from tradewind.adapters.postgres.queries import PostgresQueries
 from tradewind.adapters.postgres.schema import check_schema
+from tradewind.adapters.postgres.splits import PostgresFactors
 from tradewind.errors import DatabaseUnavailableError, TradewindError
 from tradewind.use_cases.unit_of_work import Stores
 
@@ -70,6 +73,9 @@ class PostgresDatabase:
             yield Stores(
                 bars=PostgresBars(session),
                 bar_months=PostgresBarMonths(session),
+                bar_traces=PostgresBarTraces(session),
+                gaps=PostgresGaps(session),
+                factors=PostgresFactors(session),
                 indicators=PostgresIndicators(session),
                 predictions=PostgresPredictions(session),
                 cycles=PostgresCycles(session),

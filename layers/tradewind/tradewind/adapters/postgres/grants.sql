@@ -17,10 +17,13 @@ GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge, tw
 GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
 
 -- query_api
-GRANT SELECT ON bars, latest_bars, cycles, orders, positions, account_snapshots TO tw_read;
+GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspected_splits
+    TO tw_read;
+GRANT SELECT ON cycles, orders, positions, account_snapshots TO tw_read;
 
 -- compute_features, assess_risk
-GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators TO tw_trade;
+GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators, empty_looks TO tw_trade;
+GRANT SELECT, INSERT ON bar_traces, split_factors, suspected_splits TO tw_trade;
 GRANT SELECT, INSERT ON predictions, decisions, order_intents, cycles TO tw_trade;
 GRANT SELECT ON orders, positions, account_snapshots TO tw_trade;
 GRANT SELECT (message_id), INSERT ON outbox TO tw_trade;
