@@ -23,6 +23,7 @@ from tradewind.orders.model import (
 Answer = TypeVar("Answer")
 
 START = datetime(2020, 11, 12, 14, 31, 4, tzinfo=UTC)
+SESSION_CLOSE = datetime(2020, 11, 12, 21, 0, tzinfo=UTC)
 
 
 class FakeClock:
@@ -62,6 +63,7 @@ class FakeBroker:
     faults: list[Fault] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     stuck_cancels: bool = False
+    closes_at: datetime = SESSION_CLOSE
 
     def submit(self, request: OrderRequest) -> BrokerOrder:
         return self._broken("submit", lambda: self._submit(request))
@@ -102,6 +104,9 @@ class FakeBroker:
 
     def account(self) -> BrokerAccount:
         return an_account()
+
+    def next_close(self) -> datetime:
+        return self.closes_at
 
     def _broken(self, method: str, call: Callable[[], Answer]) -> Answer:
         for fault in self.faults:

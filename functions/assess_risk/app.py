@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from tradewind import bootstrap
 from tradewind.market.cycle import Cycle
+from tradewind.market.session_table import default_table
 from tradewind.orders.payload import intent_payload
 from tradewind.prediction.payload import predictions_from_payload
 from tradewind.risk.limits import RiskLimits
@@ -22,6 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         predictions_from_payload(event["prediction"]["predictions"]),
         strategies=bootstrap.strategies(),
         limits=RiskLimits(),
+        sessions=default_table(),
         database=bootstrap.database(),
     )
     answer = {

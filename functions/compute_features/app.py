@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from tradewind import bootstrap
 from tradewind.market.cycle import Cycle
 from tradewind.market.session_table import default_table
+from tradewind.market.verdict import ValidationRules
 from tradewind.use_cases.compute_features import compute_features
 from tradewind.use_cases.ports import PayloadRef
 
@@ -21,13 +22,16 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         PayloadRef.from_payload(event["bars"]),
         event["symbols"],
         sessions=default_table(),
+        rules=ValidationRules(),
         payloads=bootstrap.payloads(),
         database=bootstrap.database(),
     )
     answer = {
         "stored": computed.stored,
         "corrected": computed.corrected,
-        "refused": computed.refused,
+        "held": computed.held,
+        "rejected": computed.rejected,
+        "gaps": computed.gaps,
         "fingerprint": computed.fingerprint,
         "windows": computed.windows.as_payload(),
     }

@@ -26,6 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         symbols=ours.symbols,
         sessions=default_table(),
         provider=bootstrap.market_data(),
+        splits=bootstrap.splits(),
         payloads=bootstrap.payloads(),
         cycles=bootstrap.trading_cycles(),
         alerts=bootstrap.alerts_topic(),

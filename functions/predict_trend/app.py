@@ -17,14 +17,11 @@ logger = Logger(service="predict_trend")
 @logger.inject_lambda_context(correlation_id_path="cycle.execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     features = event["features"]
-    predicted = predict_trend(
+    made = predict_trend(
         Cycle.from_payload(event["cycle"]),
         PayloadRef.from_payload(features["windows"]),
         features["fingerprint"],
         model=bootstrap.trend_model(),
         payloads=bootstrap.payloads(),
     )
-    return {
-        "predictions": [prediction_payload(made) for made in predicted.predictions],
-        "stale": predicted.stale,
-    }
+    return {"predictions": [prediction_payload(prediction) for prediction in made]}

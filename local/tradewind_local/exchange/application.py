@@ -60,6 +60,7 @@ BROKER_ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v2/stocks/*/bars/latest", data_api.get_latest_bars),
     ("GET", "/v2/stocks/*/trades/latest", data_api.get_latest_trades),
     ("GET", "/v2/stocks/*/quotes/latest", data_api.get_latest_quotes),
+    ("GET", "/v1/corporate-actions", data_api.get_corporate_actions),
     ("GET", "/query", alpha_vantage_api.get_query),
 ]
 _COMPILED = [
@@ -145,6 +146,9 @@ class Application:
             case "POST", "/_sim/faults":
                 for fault in sim_api.read_faults(request.json()):
                     self._faults.add(fault)
+                return Response.json({})
+            case "DELETE", "/_sim/faults":
+                self._faults.clear()
                 return Response.json({})
             case "POST", "/_sim/market":
                 shares = sim_api.read_shares_per_tick(request.json())

@@ -98,6 +98,10 @@ class ExchangeControl:
         """
         self._call("POST", "/_sim/faults", {"faults": list(faults)})
 
+    def clear_faults(self) -> None:
+        """Forget the faults that no request has met yet."""
+        self._call("DELETE", "/_sim/faults")
+
     def limit_fills(self, shares_per_tick: Decimal | None) -> None:
         """Let each tick fill at most this many shares, so that orders fill in parts."""
         text = None if shares_per_tick is None else str(shares_per_tick)

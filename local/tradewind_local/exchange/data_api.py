@@ -23,6 +23,11 @@ FEEDS = (FREE_FEED, "sip", "delayed_sip", "otc", "boats", "overnight")
 SIP_DELAY = timedelta(minutes=15)
 
 
+def get_corporate_actions(_exchange: Exchange, _request: Request) -> Response:
+    """The simulated exchange announces none; its bars are what they were recorded as."""
+    return Response.json({"corporate_actions": {}, "next_page_token": None})
+
+
 def get_bars(exchange: Exchange, request: Request, symbol: str | None = None) -> Response:
     """One page of bars, symbol by symbol; ``limit`` counts over all of them."""
     timeframe = request.query.get("timeframe")

@@ -71,6 +71,9 @@ class FaultScript:
     def add(self, fault: Fault) -> None:
         self._faults.append(fault)
 
+    def clear(self) -> None:
+        self._faults.clear()
+
     def take(self, method: str, path: str) -> Fault | None:
         for fault in self._faults:
             if fault.method == method and fnmatchcase(path, fault.path):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -16,6 +15,8 @@ from tradewind.errors import (
     ProviderUnavailableError,
     ThrottledError,
 )
+from tradewind.market.adjustment import SplitFactor
+from tradewind.market.answer import Fetched, Question, dump_questions, load_fetched, plan_key
 from tradewind.market.bar import Bar
 from tradewind.market.session_table import default_table
 from tradewind.use_cases.fetch_bars import FetchOutcome, fetch_bars
@@ -83,6 +84,21 @@ class FakeTopic:
         self.published.append(message)
 
 
+SPLIT = SplitFactor("AAPL", date(2020, 11, 13), D(4), D(1), T)
+
+
+@dataclass
+class FakeSplits:
+    down: bool = False
+    asked: list[tuple[date, date]] = field(default_factory=list)
+
+    def splits(self, symbols: Sequence[str], first: date, last: date) -> list[SplitFactor]:
+        self.asked.append((first, last))
+        if self.down:
+            raise ProviderUnavailableError("status 503")
+        return [SPLIT]
+
+
 def a_bar(symbol: str, start: datetime) -> Bar:
     return Bar(symbol, start, D(100), D(101), D(99), D("100.5"), 1000, "iex")
 
@@ -94,6 +110,7 @@ class World:
     payloads: FakePayloads = field(default_factory=FakePayloads)
     cycles: FakeCycles = field(default_factory=FakeCycles)
     topic: FakeTopic = field(default_factory=FakeTopic)
+    splits: FakeSplits = field(default_factory=lambda: FakeSplits())
 
     def tick(self, scheduled: datetime) -> FetchOutcome:
         return fetch_bars(
@@ -103,6 +120,7 @@ class World:
             symbols=("AAPL", "MSFT"),
             sessions=default_table(),
             provider=self.provider,
+            splits=self.splits,
             payloads=self.payloads,
             cycles=self.cycles,
             alerts=self.topic,
@@ -129,7 +147,73 @@ def test_run_t_decides_on_the_bar_before_it() -> None:
         "open": "2020-11-12T14:30:00Z",
         "close": "2020-11-12T21:00:00Z",
     }
-    assert len(json.loads(w.payloads.objects[payload["bars"]["key"]])) == 2
+    assert fetched_by(w, "paper-20201112T1459Z").count == payload["bars"]["count"] == 2
+
+
+def fetched_by(w: World, execution: str) -> Fetched:
+    return load_fetched(w.payloads.objects[f"cycles/{execution}/bars.json"])
+
+
+def test_core_learns_what_was_asked_when_and_everything_that_came() -> None:
+    w = world()
+    w.tick(T)
+    (answer,) = fetched_by(w, "paper-20201112T1459Z").answers
+    bar_time = T - timedelta(minutes=1)
+    assert answer.question == Question(("AAPL", "MSFT"), T - timedelta(minutes=10), bar_time)
+    assert answer.asked_at == T + timedelta(seconds=3)
+    assert answer.bars == (a_bar("AAPL", bar_time), a_bar("MSFT", bar_time))
+    assert answer.for_the_ledger().came == {"AAPL": {bar_time}, "MSFT": {bar_time}}
+
+
+OLD = Question(("MSFT",), T - timedelta(minutes=25), T - timedelta(minutes=20))
+
+
+def planned(w: World, *questions: Question) -> World:
+    w.payloads.put(plan_key("paper"), dump_questions(questions), len(questions))
+    return w
+
+
+def test_gaps_that_core_found_are_asked_for_in_every_fifth_run() -> None:
+    fifth = T + timedelta(minutes=1)  # decides on 15:00
+    w = planned(world(run_at=fifth), OLD)
+    w.tick(fifth)
+    assert w.provider.asked[1:] == [(OLD.first, OLD.last)]
+    answers = fetched_by(w, "paper-20201112T1500Z").answers
+    assert [answer.question for answer in answers][1:] == [OLD]
+    other = planned(world(), OLD)
+    other.tick(T)
+    assert len(other.provider.asked) == 1
+
+
+def test_only_a_few_gaps_are_asked_for_at_a_time() -> None:
+    fifth = T + timedelta(minutes=1)
+    w = planned(world(run_at=fifth), *[OLD] * 9)
+    w.tick(fifth)
+    assert len(w.provider.asked) == 1 + 3
+
+
+def test_splits_are_read_at_the_start_of_the_session_and_once_an_hour() -> None:
+    opening = datetime(2020, 11, 12, 14, 31, tzinfo=UTC)
+    for run_at, asked in [(opening, 1), (T + timedelta(minutes=1), 1), (T, 0)]:
+        w = world(run_at=run_at)
+        fetched = w.tick(run_at)
+        assert len(w.splits.asked) == asked
+        assert fetched_by(w, fetched.execution or "").factors == (SPLIT,) * asked
+    assert w.splits.asked == []
+
+
+def test_splits_are_looked_for_a_week_around() -> None:
+    run_at = T + timedelta(minutes=1)
+    w = world(run_at=run_at)
+    w.tick(run_at)
+    assert w.splits.asked == [(date(2020, 11, 5), date(2020, 11, 19))]
+
+
+def test_without_corporate_actions_the_run_starts_all_the_same() -> None:
+    run_at = T + timedelta(minutes=1)
+    w = world(run_at=run_at)
+    w.splits.down = True
+    assert w.tick(run_at).outcome == "started"
 
 
 def test_the_last_ten_minutes_are_read_again() -> None:

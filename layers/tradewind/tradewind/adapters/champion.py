@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Protocol
 
 from tradewind.adapters.onnx_model import OnnxModel
@@ -19,20 +20,32 @@ class Objects(Protocol):
     def newest(self, key: str) -> bytes | None: ...
 
 
+# A promoted model is served by warm environments after this many seconds at the latest.
+LOOK_AGAIN_AFTER = 60.0
+
+
 class ChampionModel:
     """Loaded at the first prediction and kept while warm; a changed pointer loads the new one."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._model: OnnxModel | None = None
+        self._looked_at = 0.0
 
     def predictions(self, windows: dict[str, Any], cycle: Cycle) -> list[Prediction]:
         """One prediction per symbol's window (float32, timesteps x features)."""
+        return self._champion().predictions(windows, cycle)
+
+    def _champion(self) -> OnnxModel:
+        now = time.monotonic()
+        if self._model is not None and now - self._looked_at < LOOK_AGAIN_AFTER:
+            return self._model
         champion = champion_of(self._read(CHAMPION_KEY))
         if self._model is None or self._model.card.model_version != champion.model_version:
             card = card_of(self._read(champion.card_key))
             self._model = OnnxModel(card, self._read(champion.model_key))
-        return self._model.predictions(windows, cycle)
+        self._looked_at = now
+        return self._model
 
     def _read(self, key: str) -> bytes:
         body = self._objects.newest(key)

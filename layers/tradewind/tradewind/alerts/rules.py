@@ -9,10 +9,10 @@ from decimal import Decimal
 from tradewind.alerts.model import CRITICAL, ERROR, INFO, NOTICE, WARNING, Alert
 from tradewind.market.adjustment import SuspectedSplit
 from tradewind.market.availability import PROMISE, Availability
-from tradewind.market.bar import Bar, to_iso
+from tradewind.market.bar import to_iso
 from tradewind.market.bar_months import month_text
 from tradewind.market.session import Session
-from tradewind.market.verdict import HeldBar, Reason
+from tradewind.market.verdict import HeldBar, Reason, RejectedBar
 from tradewind.orders.model import BrokerFill, IntentOutcome, IntentStatus, OrderIntent
 from tradewind.portfolio.model import Holding, Trade
 
@@ -102,16 +102,17 @@ def alert_of_difference(account: str, symbol: str, as_of: datetime) -> Alert:
     )
 
 
-def alert_of_faulty_bar(bar: Bar, fault: str) -> Alert:
+def alert_of_rejected_bar(rejected: RejectedBar) -> Alert:
     """A bar that cannot be true; told once, however often it is read again."""
+    bar = rejected.bar
     return Alert(
-        "bar_refused",
+        "bar_rejected",
         WARNING,
-        f"{bar.symbol} {to_iso(bar.start)} from {bar.feed}: {fault} "
+        f"{bar.symbol} {to_iso(bar.start)} from {bar.feed}: {rejected.reason} "
         f"(open {bar.open}, high {bar.high}, low {bar.low}, close {bar.close}, "
         f"volume {bar.volume})",
         bar.start,
-        f"{bar.symbol}|{to_iso(bar.start)}|{fault}",
+        f"{bar.symbol}|{to_iso(bar.start)}|{rejected.code}",
     )
 
 
@@ -178,4 +179,16 @@ def alert_of_stray_bars(month: date, rows: int, at: datetime) -> Alert:
         "their month: history was stored, or the nightly maintenance has not run for long",
         at,
         f"{month_text(month)}|{to_iso(at)}",
+    )
+
+
+def alert_of_calendar(session: Session, broker_close: datetime) -> Alert:
+    """The broker's clock and our session table disagree: one of them trades at the wrong time."""
+    return Alert(
+        "calendar_differs",
+        CRITICAL,
+        f"the session of {session.date} closes at {to_iso(session.close)} by our table and at "
+        f"{to_iso(broker_close)} by the broker's clock",
+        session.open,
+        session.date.isoformat(),
     )

@@ -217,10 +217,15 @@ class BrokerAccount:
 
 @dataclass(frozen=True, slots=True)
 class BrokerState:
-    """One snapshot of the broker's truth, read at ``as_of``."""
+    """One snapshot of the broker's truth, read at ``as_of``.
+
+    ``next_close`` is the broker's own word on when this session closes; it is asked once a session
+    and None otherwise.
+    """
 
     as_of: datetime
     account: BrokerAccount
     orders: tuple[BrokerOrder, ...]
     positions: tuple[BrokerPosition, ...]
     fills: tuple[BrokerFill, ...]
+    next_close: datetime | None = None

@@ -56,6 +56,10 @@ class Broker(Protocol):
 
     def account(self) -> BrokerAccount: ...
 
+    def next_close(self) -> datetime:
+        """When, by the broker's own calendar, the present or the next session closes."""
+        ...
+
 
 class TradingControl(Protocol):
     """The shared short-lived state outside the database: switch, claims, budgets, limits."""

@@ -36,6 +36,7 @@ def load_state(body: bytes) -> BrokerState:
             orders=tuple(_order(item) for item in raw["orders"]),
             positions=tuple(_position(item) for item in raw["positions"]),
             fills=tuple(_fill(item) for item in raw["fills"]),
+            next_close=from_iso(raw["next_close"]) if raw["next_close"] else None,
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise InvalidInputError(f"not a broker state: {error!r}") from error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle
+from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import OrderIntent
 from tradewind.portfolio.model import Holding
 from tradewind.prediction.model import Prediction
@@ -16,6 +17,9 @@ from tradewind.risk.limits import RiskLimits
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Strategy, Wish
 from tradewind.use_cases.unit_of_work import Database, Stores
+
+# A last good prediction older than this is refused.
+PREDICTION_AGE_LIMIT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ def assess_risk(
     *,
     strategies: Mapping[str, Strategy],
     limits: RiskLimits,
+    sessions: SessionTable,
     database: Database,
 ) -> Assessed:
     """One transaction under the account's lock. ``strategies`` is by symbol: a symbol belongs to
@@ -51,8 +56,10 @@ def assess_risk(
             for holding in stores.holdings.all(cycle.account)
             if holding.quantity > 0
         }
-        wishes = _wishes(stores, cycle, strategies, predictions, holdings)
-        book = _book(stores, cycle, wishes, holdings, limits)
+        seen = _bars_seen(stores, cycle, strategies, holdings)
+        known = _predictions(stores, cycle, predictions, strategies)
+        wishes = _wishes(strategies, known, holdings, seen)
+        book = _book(stores, cycle, wishes, holdings, seen, sessions, limits)
         assessment = assess(cycle, wishes, book, limits)
         stores.decisions.save(assessment.decisions)
         stores.intents.add(assessment.intents)
@@ -71,37 +78,61 @@ def _already_decided(stores: Stores, cycle: Cycle, newest: datetime) -> Assessed
     return Assessed("decided" if unsent else "superseded", 0, unsent)
 
 
-def _wishes(
+def _bars_seen(
     stores: Stores,
     cycle: Cycle,
     strategies: Mapping[str, Strategy],
-    predictions: Sequence[Prediction],
     holdings: Mapping[str, Holding],
-) -> list[StrategyWish]:
-    """One wish for every symbol that has a strategy or is held, by symbol. A symbol without any
-    bar is left out: nothing can be decided about it, and its stop rests at the broker."""
+) -> dict[str, list[Bar]]:
+    """The newest bars of every symbol that has a strategy or is held, as many as the strategies
+    look at, split-adjusted by what is known to this run."""
     symbols = sorted({*strategies, *holdings})
     needed = max((strategy.bars_needed for strategy in strategies.values()), default=1)
-    bars = stores.bars.recent(symbols, cycle.bar_time, needed)
-    by_symbol = {prediction.symbol: prediction for prediction in predictions}
+    factors = stores.factors.table(symbols)
+    return {
+        symbol: factors.adjusted(bars, cycle.run_at)
+        for symbol, bars in stores.bars.recent(symbols, cycle.bar_time, needed).items()
+    }
+
+
+def _predictions(
+    stores: Stores,
+    cycle: Cycle,
+    made: Sequence[Prediction],
+    strategies: Mapping[str, Strategy],
+) -> Mapping[str, Prediction]:
+    """This run's predictions; where inference failed, the last good ones, marked stale, up to
+    their age limit: no prediction is better than an old one."""
+    if made:
+        return {prediction.symbol: prediction for prediction in made}
+    since = cycle.bar_time - PREDICTION_AGE_LIMIT
+    last = stores.predictions.last_good(sorted(strategies), since, cycle.bar_time)
+    return {prediction.symbol: replace(prediction, stale=True) for prediction in last}
+
+
+def _wishes(
+    strategies: Mapping[str, Strategy],
+    predictions: Mapping[str, Prediction],
+    holdings: Mapping[str, Holding],
+    seen: Mapping[str, Sequence[Bar]],
+) -> list[StrategyWish]:
+    """One wish for every symbol with a bar, by symbol. Without any bar nothing can be decided about
+    a symbol, and its stop rests at the broker."""
     wishes = []
-    for symbol in symbols:
-        seen = bars.get(symbol, [])
-        if not seen:
-            continue
+    for symbol, bars in sorted(seen.items()):
         strategy = strategies.get(symbol)
         if strategy is None:
             held = holdings[symbol]
             wish = Wish(Action.HOLD, "no_strategy", "no strategy trades this symbol any more")
-            wishes.append(_wish_of(symbol, held.strategy, wish, seen[-1]))
+            wishes.append(_wish_of(symbol, held.strategy, wish, bars[-1]))
             continue
         view = MarketView(
             symbol=symbol,
-            bars=seen,
-            prediction=by_symbol.get(symbol),
+            bars=bars,
+            prediction=predictions.get(symbol),
             holding=symbol in holdings,
         )
-        wishes.append(_wish_of(symbol, strategy.name, strategy.decide(view), seen[-1]))
+        wishes.append(_wish_of(symbol, strategy.name, strategy.decide(view), bars[-1]))
     return wishes
 
 
@@ -114,6 +145,8 @@ def _book(
     cycle: Cycle,
     wishes: Sequence[StrategyWish],
     holdings: Mapping[str, Holding],
+    seen: Mapping[str, Sequence[Bar]],
+    sessions: SessionTable,
     limits: RiskLimits,
 ) -> Book:
     opened = {
@@ -136,5 +169,20 @@ def _book(
         if entering
         else {},
         revisions=stores.intents.last_revisions(cycle.account, [wish.symbol for wish in wishes]),
-        missing={},
+        missing=_missing(stores, cycle, entering, seen, sessions),
     )
+
+
+def _missing(
+    stores: Stores,
+    cycle: Cycle,
+    symbols: Sequence[str],
+    seen: Mapping[str, Sequence[Bar]],
+    sessions: SessionTable,
+) -> dict[str, list[datetime]]:
+    """The holes among the bars that entries are decided on."""
+    if not symbols:
+        return {}
+    since = {symbol: seen[symbol][0].start for symbol in symbols}
+    between = sessions.between(min(since.values()).date(), cycle.session.date)
+    return stores.gaps.missing(since, between, cycle.run_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +14,20 @@ from tradewind.errors import (
     RetryableError,
     ThrottledError,
 )
-from tradewind.market.bar import MINUTE, Bar, to_iso
+from tradewind.market.adjustment import SplitFactor
+from tradewind.market.answer import (
+    BACKFILL_EVERY,
+    REREAD,
+    Answer,
+    Fetched,
+    Question,
+    dump_fetched,
+    load_questions,
+    plan_key,
+)
+from tradewind.market.bar import MINUTE, to_iso
 from tradewind.market.cycle import Cycle, execution_name
-from tradewind.market.ports import MarketDataProvider
+from tradewind.market.ports import MarketDataProvider, SplitProvider
 from tradewind.market.session_table import SessionTable
 from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
 
@@ -27,8 +37,8 @@ logger = logging.getLogger(__name__)
 FIRST_LOOK = timedelta(seconds=3)
 LAST_LOOK = timedelta(seconds=15)
 BETWEEN_LOOKS = 1.0
-# Late trades recalculate a bar for a while: the last ten minutes are read again each time.
-REREAD = 10 * MINUTE
+BACKFILL_CALLS = 3
+SPLITS_BACK, SPLITS_AHEAD = timedelta(days=7), timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ def fetch_bars(
     symbols: Sequence[str],
     sessions: SessionTable,
     provider: MarketDataProvider,
+    splits: SplitProvider | None,
     payloads: Payloads,
     cycles: TradingCycleStarter,
     alerts: AlertPublisher,
@@ -68,8 +79,13 @@ def fetch_bars(
     if session is None:
         return FetchOutcome("no_session", bar_time, None)
     cycle = Cycle(account, mode, execution_name(account, bar_time), bar_time, session)
+    answers: list[Answer] = []
+    factors: list[SplitFactor] = []
     try:
-        bars = _bars_until_there(cycle, symbols, provider, clock)
+        newest = _bars_until_there(cycle, symbols, provider, clock)
+        if newest is not None:
+            answers = [newest, *_backfill(cycle, provider, payloads, clock)]
+        factors = _splits(cycle, symbols, splits)
     except ProviderRefusedError as refused:
         logger.error("no bars for %s: %s", to_iso(bar_time), refused)
         alerts.publish(
@@ -81,11 +97,10 @@ def fetch_bars(
                 f"{account}-{session.date}-data_refused",
             ).as_payload()
         )
-        bars = []
-    there = {bar.symbol for bar in bars if bar.start == bar_time}
+    fetched = Fetched(tuple(answers), tuple(factors))
+    there = {bar.symbol for answer in answers for bar in answer.bars if bar.start == bar_time}
     missing = tuple(symbol for symbol in symbols if symbol not in there)
-    body = json.dumps([bar.as_payload() for bar in bars], separators=(",", ":")).encode()
-    ref = payloads.put(f"cycles/{cycle.execution}/bars.json", body, len(bars))
+    ref = payloads.put(f"cycles/{cycle.execution}/bars.json", dump_fetched(fetched), fetched.count)
     payload = {**cycle.as_payload(), "symbols": list(symbols), "bars": ref.as_payload()}
     try:
         started = cycles.start(cycle.execution, payload)
@@ -95,33 +110,79 @@ def fetch_bars(
                 "cycle_failed_before", ERROR, str(failure), clock.now(), cycle.execution
             ).as_payload()
         )
-        return FetchOutcome("already_done", bar_time, cycle.execution, len(bars), missing)
+        return FetchOutcome("already_done", bar_time, cycle.execution, fetched.count, missing)
     return FetchOutcome(
-        "started" if started else "already_done", bar_time, cycle.execution, len(bars), missing
+        "started" if started else "already_done", bar_time, cycle.execution, fetched.count, missing
     )
 
 
 def _bars_until_there(
     cycle: Cycle, symbols: Sequence[str], provider: MarketDataProvider, clock: Clock
-) -> list[Bar]:
+) -> Answer | None:
     """Look from T+3 s on, until every symbol's bar is there or T+15 s has come; a provider that
-    says when to ask again is not asked before."""
+    says when to ask again is not asked before. None when it never answered."""
     first = max(cycle.session.open, cycle.bar_time - REREAD + MINUTE)
+    question = Question(tuple(symbols), first, cycle.bar_time)
     _sleep_until(cycle.run_at + FIRST_LOOK, clock)
-    bars: list[Bar] = []
+    answer: Answer | None = None
     while True:
         pause = BETWEEN_LOOKS
         try:
-            bars = provider.bars(symbols, first, cycle.bar_time)
+            answer = _ask(question, provider, clock)
         except RetryableError as error:
             logger.warning("no bars for %s: %s", to_iso(cycle.bar_time), error)
             if isinstance(error, ThrottledError):
                 pause = max(pause, error.retry_after or 0.0)
-        there = {bar.symbol for bar in bars if bar.start == cycle.bar_time}
+        came = answer.bars if answer is not None else ()
+        there = {bar.symbol for bar in came if bar.start == cycle.bar_time}
         left = (cycle.run_at + LAST_LOOK - clock.now()).total_seconds()
         if there.issuperset(symbols) or left <= 0 or pause > max(left, BETWEEN_LOOKS):
-            return bars
+            return answer
         clock.sleep(pause)
+
+
+def _ask(question: Question, provider: MarketDataProvider, clock: Clock) -> Answer:
+    asked_at = clock.now()
+    return Answer(
+        question,
+        asked_at,
+        tuple(provider.bars(question.symbols, question.first, question.last)),
+    )
+
+
+def _backfill(
+    cycle: Cycle, provider: MarketDataProvider, payloads: Payloads, clock: Clock
+) -> list[Answer]:
+    """What core found missing before, asked again. A question that fails waits for the next time:
+    the newest minute must not wait for the old ones."""
+    if cycle.bar_time.minute % BACKFILL_EVERY:
+        return []
+    plan = payloads.newest(plan_key(cycle.account))
+    answers = []
+    for question in load_questions(plan)[:BACKFILL_CALLS] if plan is not None else ():
+        if clock.now() >= cycle.run_at + LAST_LOOK:
+            break
+        try:
+            answers.append(_ask(question, provider, clock))
+        except (RetryableError, ProviderRefusedError) as error:
+            logger.warning("no backfill from %s: %s", to_iso(question.first), error)
+    return answers
+
+
+def _splits(
+    cycle: Cycle, symbols: Sequence[str], splits: SplitProvider | None
+) -> list[SplitFactor]:
+    """Splits around the session, read at its start and once an hour. Without them a jump of a
+    split's size is held back all the same."""
+    start_of_session = cycle.bar_time == cycle.session.open
+    if splits is None or not (start_of_session or cycle.bar_time.minute == 0):
+        return []
+    today = cycle.session.date
+    try:
+        return splits.splits(symbols, today - SPLITS_BACK, today + SPLITS_AHEAD)
+    except (RetryableError, ProviderRefusedError) as error:
+        logger.warning("no corporate actions: %s", error)
+        return []
 
 
 def _sleep_until(moment: datetime, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from tradewind.errors import RetryableError
@@ -35,8 +36,11 @@ def read_broker_state(broker: Broker, clock: Clock) -> BrokerState:
 
 
 def sync_broker(cycle: Cycle, *, broker: Broker, payloads: Payloads, clock: Clock) -> PayloadRef:
-    """The snapshot the run decides on, passed on by reference."""
+    """The snapshot the run decides on, passed on by reference. The session's first one also holds
+    what the broker's own clock says of the session."""
     state = read_broker_state(broker, clock)
+    if cycle.bar_time == cycle.session.open:
+        state = replace(state, next_close=broker.next_close())
     return payloads.put(
         f"cycles/{cycle.execution}/broker.json", dump_state(state), len(state.orders)
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tradewind.alerts.model import Alert
 from tradewind.alerts.rules import (
+    alert_of_calendar,
     alert_of_difference,
     alert_of_outcome,
     alert_of_sale,
@@ -44,6 +45,8 @@ def record_broker_state(
     state = load_state(payloads.get(ref))
     with database.transaction() as stores:
         stores.cycles.lock_account(cycle.account)
+        if state.next_close not in (None, cycle.session.close):
+            _tell(stores, [alert_of_calendar(cycle.session, state.next_close)])
         return _record_state(stores, cycle.account, state)
 
 

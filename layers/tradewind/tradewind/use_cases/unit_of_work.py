@@ -11,7 +11,7 @@ from typing import Protocol
 from tradewind.alerts.model import AlertStore
 from tradewind.features.ports import IndicatorStore
 from tradewind.market.bar_months import BarMonths
-from tradewind.market.ports import BarStore, BarTraceStore, FactorStore, GapStore
+from tradewind.market.ports import BarLoad, BarStore, BarTraceStore, FactorStore, GapStore
 from tradewind.orders.ports import FillStore, IntentStore, OrderStore
 from tradewind.portfolio.ports import AccountStore, HoldingStore, TradeStore
 from tradewind.prediction.model import ModelCard, Prediction
@@ -38,6 +38,13 @@ class PredictionStore(Protocol):
         """Insert; a prediction already there is left alone."""
         ...
 
+    def last_good(
+        self, symbols: Sequence[str], since: datetime, until: datetime
+    ) -> list[Prediction]:
+        """Each symbol's newest prediction with since <= timestamp <= until; symbols without one
+        are absent."""
+        ...
+
 
 class DecisionStore(Protocol):
     def save(self, decisions: Sequence[Decision]) -> None:
@@ -56,6 +63,7 @@ class Stores:
     """The stores of one open transaction."""
 
     bars: BarStore
+    bar_load: BarLoad
     bar_months: BarMonths
     bar_traces: BarTraceStore
     gaps: GapStore

@@ -17,6 +17,7 @@ from tradewind.adapters.alpaca.parsing import (
     account_of,
     fill_of,
     flattened,
+    next_close_of,
     order_of,
     position_of,
 )
@@ -105,6 +106,9 @@ class AlpacaBroker:
 
     def account(self) -> BrokerAccount:
         return account_of(self._read(lambda: self._client.get("/account")))
+
+    def next_close(self) -> datetime:
+        return next_close_of(self._read(lambda: self._client.get("/clock")))
 
     def _listed(
         self, query: dict[str, str], known: Mapping[str, BrokerOrder] | None = None

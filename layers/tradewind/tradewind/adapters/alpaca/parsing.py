@@ -115,3 +115,11 @@ def fill_of(raw: Mapping[str, Any]) -> BrokerFill:
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise BrokenAnswerError(f"not a fill: {error!r} in {dict(raw)!r}") from error
+
+
+def next_close_of(raw: Mapping[str, Any]) -> datetime:
+    """From GET /v2/clock."""
+    try:
+        return moment(raw["next_close"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenAnswerError(f"not a clock: {error!r} in {raw!r:.200}") from error

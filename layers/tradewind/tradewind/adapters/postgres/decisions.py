@@ -8,7 +8,7 @@ from datetime import date, datetime
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import as_json, records
 from tradewind.errors import InvalidInputError
-from tradewind.prediction.model import ModelCard, Prediction
+from tradewind.prediction.model import ModelCard, Prediction, Trend
 from tradewind.strategies.decision import Decision
 
 _LOCK_ACCOUNT = "SELECT pg_advisory_xact_lock(hashtextextended('account ' || :account, 0))"
@@ -47,6 +47,18 @@ FROM json_to_recordset(:rows) AS given(
     timestamp timestamptz, model_version text, feature_fingerprint text, stale boolean)
 ON CONFLICT DO NOTHING
 """
+
+_LAST_GOOD = f"""
+SELECT {", ".join(f"newest.{name}" for name in _PREDICTION)}
+FROM unnest(:symbols::text[]) AS wanted(symbol)
+CROSS JOIN LATERAL (
+    SELECT * FROM predictions AS p
+    WHERE p.symbol = wanted.symbol AND p.timestamp BETWEEN :since AND :until AND NOT p.stale
+    ORDER BY p.timestamp DESC, p.recorded_at DESC
+    LIMIT 1
+) AS newest
+ORDER BY newest.symbol
+"""  # noqa: S608
 
 _DECISION = (
     "decision_id",
@@ -115,6 +127,15 @@ class PostgresPredictions:
     def save(self, predictions: Sequence[Prediction]) -> None:
         if predictions:
             self._session.rows(_SAVE_PREDICTIONS, rows=records(predictions, _PREDICTION))
+
+    def last_good(
+        self, symbols: Sequence[str], since: datetime, until: datetime
+    ) -> list[Prediction]:
+        rows = self._session.rows(_LAST_GOOD, symbols=list(symbols), since=since, until=until)
+        return [
+            Prediction(prediction_id, symbol, Trend(trend), *rest)
+            for prediction_id, symbol, trend, *rest in rows
+        ]
 
 
 class PostgresDecisions:

@@ -66,3 +66,8 @@ CREATE TABLE suspected_splits (
     -- Read by: all suspicions of a symbol.
     PRIMARY KEY (symbol, effective)
 );
+
+-- ----------------------------------------------------------------------------------- predictions
+
+-- Read by: a symbol's last good prediction, when inference fails.
+CREATE INDEX predictions_of_symbol ON predictions (symbol, timestamp DESC);
