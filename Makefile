@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 VENV := .venv
 SAM_VENV := .venv-sam
+RESEARCH_VENV := .venv-research
 BIN := $(VENV)/bin
 
 # The stamp's name carries the requirements' checksum: changed requirements install anew.
@@ -14,6 +15,8 @@ SAM_SUM := $(shell cat requirements/sam.txt | cksum | cut -d' ' -f1)
 RUN_STAMP := $(VENV)/.installed-run-$(RUN_SUM)
 TEST_STAMP := $(VENV)/.installed-test-$(TEST_SUM)
 SAM_STAMP := $(SAM_VENV)/.installed-$(SAM_SUM)
+RESEARCH_SUM := $(shell cat requirements/research.txt | cksum | cut -d' ' -f1)
+RESEARCH_STAMP := $(RESEARCH_VENV)/.installed-$(RESEARCH_SUM)
 NODE_STAMP := node_modules/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check
 PIP_INSTALL := $(BIN)/python -m pip install $(PIP_OPTIONS)
@@ -37,10 +40,10 @@ RUN_OPTIONS = $(foreach bars,$(BARS),--bars '$(bars)') \
 	$(if $(SEED),--seed '$(SEED)') \
 	$(if $(filter-out 0 no false,$(KEEP)),--keep)
 
-.PHONY: help run test test-all lint types imports unit bench sessions clean
+.PHONY: help run test test-all lint types imports bench sessions starter-model clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 run: $(RUN_STAMP) ## the whole stack on this machine, fed with a session (BARS=... DATE=... STATE=...)
 	@$(BIN)/tradewind run $(RUN_OPTIONS)
@@ -67,8 +70,11 @@ bench: $(TEST_STAMP) ## time per cycle, cold imports and memory of every functio
 sessions: $(TEST_STAMP) ## write the table of the exchange's sessions anew
 	$(BIN)/python -m tradewind_local.build_sessions
 
+starter-model: $(RESEARCH_STAMP) ## train the starter model anew on simulated bars (TensorFlow, minutes)
+	PYTHONPATH=layers/tradewind:local:. $(RESEARCH_VENV)/bin/python -m research.train_starter_model
+
 clean: ## remove environments, caches and builds (never a STATE folder)
-	rm -rf $(VENV) $(SAM_VENV) node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(SAM_VENV) $(RESEARCH_VENV) node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -102,4 +108,11 @@ $(SAM_STAMP): $(TEST_STAMP) requirements/sam.txt
 $(NODE_STAMP): package.json
 	@echo "Installing the state machine checker (package.json)"
 	@npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
+# TensorFlow weighs 1.5 GB and is needed for training alone.
+$(RESEARCH_STAMP): $(RUN_STAMP) requirements/research.txt
+	@echo "Installing what training needs (requirements/research.txt, about 2 GB)"
+	@$(BIN)/python -m venv --clear $(RESEARCH_VENV)
+	@$(RESEARCH_VENV)/bin/python -m pip install $(PIP_OPTIONS) -r requirements/research.txt
 	@touch $@
