@@ -104,6 +104,17 @@ class BarStore(Protocol):
         ...
 
 
+class BarLoad(Protocol):
+    """The ``bars`` table as imports and backfills fill it."""
+
+    def load(
+        self, bars: Sequence[Bar], in_session: Sequence[bool], received_at: datetime
+    ) -> BarWrite:
+        """As ``BarStore.upsert``, for thousands of bars of one symbol, oldest first, one a minute;
+        two loads of a symbol wait for each other."""
+        ...
+
+
 class SplitProvider(Protocol):
     """A source of corporate actions that change the number of shares."""
 

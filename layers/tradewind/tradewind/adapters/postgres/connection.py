@@ -6,6 +6,7 @@ pg8000 is imported when the first connection is made, not when a handler is impo
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,6 +80,11 @@ class Session:
                 prepared = self._connection.prepare(statement)
                 self._prepared[statement] = prepared
             return prepared.run(**parameters) or []
+
+    def copy_in(self, statement: str, text: str) -> None:
+        """Run ``COPY ... FROM STDIN`` with rows in its text format."""
+        with self._failing():
+            self._connection.run(statement, stream=io.BytesIO(text.encode()))
 
     def begin(self, read_only: bool = False) -> None:
         self.failure = None

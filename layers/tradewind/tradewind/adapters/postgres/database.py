@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from tradewind.adapters.postgres.bar_load import PostgresBarLoad
 from tradewind.adapters.postgres.bar_months import PostgresBarMonths
 from tradewind.adapters.postgres.bar_traces import PostgresBarTraces
 from tradewind.adapters.postgres.bars import PostgresBars, PostgresIndicators
@@ -72,6 +73,7 @@ class PostgresDatabase:
         with self._transaction(read_only=False) as session:
             yield Stores(
                 bars=PostgresBars(session),
+                bar_load=PostgresBarLoad(session),
                 bar_months=PostgresBarMonths(session),
                 bar_traces=PostgresBarTraces(session),
                 gaps=PostgresGaps(session),
