@@ -1,11 +1,11 @@
-"""``make bench``: cold imports, then time and memory per step of a replayed hour."""
+"""``make bench``: cold imports, time and memory per step of a replayed hour, a full database."""
 
 from __future__ import annotations
 
 import platform
 import sys
 
-from benchmarks import cold_imports, cycle
+from benchmarks import cold_imports, cycle, storage
 
 
 def main() -> int:
@@ -13,6 +13,8 @@ def main() -> int:
     print(cold_imports.table())
     print()
     print(cycle.table())
+    print()
+    print(storage.table())
     return 0
 
 

@@ -86,6 +86,20 @@ def test_500_bars_are_one_statement(
     assert len(statements) == 2
 
 
+@pytest.mark.parametrize("text", ["BRK.B", 'a "b" \\ c', "{NULL}", "NULL", ",", "ü", ""])
+def test_any_text_is_a_symbol_and_a_feed(database: PostgresDatabase, text: str) -> None:
+    bar = a_bar(text, feed=text)
+    store(database, [bar, a_bar("AAPL")])
+    with database.transaction() as stores:
+        assert stores.bars.latest([text]) == [bar]
+        assert stores.bars.recent([text], OPEN, 1) == {text: [bar]}
+
+
+def test_a_time_without_a_zone_is_refused(database: PostgresDatabase) -> None:
+    with pytest.raises(InvalidInputError, match="without a zone"):
+        store(database, [a_bar(start=OPEN.replace(tzinfo=None))])
+
+
 def test_nothing_to_store_is_no_statement_and_no_error(database: PostgresDatabase) -> None:
     with database.transaction() as stores:
         assert stores.bars.upsert([], [], RECEIVED) == BarWrite(0, 0)
