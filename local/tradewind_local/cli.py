@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
-from tradewind.errors import InvalidInputError, TradewindError
+from tradewind.errors import InvalidInputError
 from tradewind.market.csv_rows import Label
 
+from tradewind_local.bars.commands import bars
+from tradewind_local.command_end import FAILED, in_one_line
+from tradewind_local.json_file import check_json_file
 from tradewind_local.replay.plan import (
     DEFAULT_SYMBOLS,
     LONGEST_SESSION,
@@ -21,12 +21,13 @@ from tradewind_local.replay.plan import (
     simulated_plan,
 )
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-
 
 @click.group()
 def main() -> None:
     """Tradewind on this machine."""
+
+
+main.add_command(bars)
 
 
 @main.command()
@@ -97,22 +98,12 @@ def run(
 
     Without --bars the market is simulated from a seed, and says so wherever it shows.
     """
-    # Also SIGINT: a shell starts background jobs with it ignored.
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
-    try:
+    with in_one_line("tradewind run"):
         plan = _plan(bars_options, day, minutes, label, timezone, symbols, seed)
-        _check_json_file(json_file)
+        check_json_file(json_file)
         from tradewind_local.replay.command import replay  # a second of imports, after the checks
 
         summary = replay(plan, state=state, seed=seed, keep=keep, json_file=json_file)
-    except InvalidInputError as error:
-        _leave(f"tradewind run: {_one_line(error)}", BAD_INPUT)
-    except TradewindError as error:
-        _leave(f"tradewind run: failed: {error}", FAILED)
-    except KeyboardInterrupt:
-        _leave("tradewind run: interrupted, everything is stopped", INTERRUPTED)
     if summary["executions_failed"]:
         sys.exit(FAILED)
 
@@ -134,23 +125,3 @@ def _plan(
         raise InvalidInputError("--symbols is for the simulated market; --bars names its own")
     files = parse_bars_option(bars_options)
     return recorded_plan(files, day, minutes, label, timezone, default_table())
-
-
-def _check_json_file(path: Path | None) -> None:
-    """Better now than after a whole session."""
-    if path is not None and not path.resolve().parent.is_dir():
-        raise InvalidInputError(f"--json {path}: there is no folder {path.parent}")
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM and a closed terminal end the command as Ctrl-C does: everything is stopped."""
-    raise KeyboardInterrupt(f"signal {number}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _leave(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(code)

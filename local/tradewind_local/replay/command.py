@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from tradewind.errors import InvalidInputError
 from tradewind.market.bar import to_iso
 
 from tradewind_local.exchange.control import ExchangeControlError
+from tradewind_local.json_file import write_json_file
 from tradewind_local.replay.driver import MinuteRun, ReplayFailedError, SessionDriver
 from tradewind_local.replay.ledger import Ledger
 from tradewind_local.replay.plan import ReplayPlan
@@ -47,7 +47,7 @@ def replay(
             for line in summary_lines(summary):
                 say(console, line)
             if json_file is not None:
-                _write(json_file, summary)
+                write_json_file(json_file, summary)
             if keep:
                 _stay_up(twin, console)
     except (BotoCoreError, ClientError, pg8000.native.Error, OSError) as error:
@@ -159,16 +159,6 @@ def _standing(
 
 def _title(plan: ReplayPlan) -> str:
     return f"{plan.session.date}{' SIMULATED' if plan.simulated else ''}"
-
-
-def _write(path: Path, summary: dict[str, Any]) -> None:
-    """The whole file or none of it."""
-    draft = path.with_name(f".{path.name}.tmp")
-    try:
-        draft.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise InvalidInputError(f"--json {path}: {error.strerror}") from error
 
 
 def _stay_up(twin: LocalTwin, console: Console) -> None:

@@ -1,0 +1,1 @@
+"""``tradewind bars``: recorded and fetched bars into a database."""

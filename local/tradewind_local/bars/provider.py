@@ -1,0 +1,77 @@
+"""The data provider of a backfill, with keys from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
+from tradewind.adapters.alpaca.market_data import AlpacaMarketData
+from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
+from tradewind.errors import InvalidInputError
+from tradewind.market.request_limits import RequestLimits
+from tradewind.settings import LOOPBACK_HOSTS, USUAL_LIMITS
+from tradewind.use_cases.backfill_bars import Source
+from tradewind.use_cases.ports import Clock
+
+from tradewind_local.bars.budget import OwnBudget
+
+_URLS = {"alpaca": "https://data.alpaca.markets", "alpha_vantage": "https://www.alphavantage.co"}
+_KEYS = {
+    "alpaca": ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"),
+    "alpha_vantage": ("ALPHAVANTAGE_API_KEY",),
+}
+# A session of so many symbols is four pages of Alpaca's.
+_ALPACA_SYMBOLS = 100
+
+
+def source_of(
+    name: str,
+    feed: str,
+    requests: str | None,
+    url: str | None,
+    variables: Mapping[str, str],
+    clock: Clock,
+) -> Source:
+    """``name`` is ``alpaca`` or ``alpha_vantage``. InvalidInputError names what is missing."""
+    keys = _keys(name, variables)
+    address = _URLS[name] if url is None else _checked(url)
+    budget = OwnBudget(RequestLimits.parse(requests or USUAL_LIMITS[name]))
+    if name == "alpha_vantage":
+        # A symbol's month costs one request, whatever is wanted of it.
+        return Source(
+            name=name,
+            provider=AlphaVantageMarketData(address, keys[0], clock, budget),
+            splits=None,
+            symbols_a_call=1,
+            together=lambda session: (session.date.year, session.date.month),
+        )
+    return Source(
+        name=f"{name} {feed}",
+        provider=AlpacaMarketData(address, feed, keys[0], keys[1], clock, budget),
+        splits=AlpacaCorporateActions(address, keys[0], keys[1], clock, budget),
+        symbols_a_call=_ALPACA_SYMBOLS,
+        together=lambda session: session.date,
+    )
+
+
+def _keys(name: str, variables: Mapping[str, str]) -> list[str]:
+    missing = [key for key in _KEYS[name] if not variables.get(key, "").strip()]
+    if missing:
+        raise InvalidInputError(
+            f"--provider {name} needs {' and '.join(missing)} in the environment"
+        )
+    return [variables[key].strip() for key in _KEYS[name]]
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError as error:
+        raise InvalidInputError(f"--url {url!r} cannot be read") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidInputError(f"--url {url!r} is not like {_URLS['alpaca']}")
+    if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
+        raise InvalidInputError(f"--url {url!r}: the key would travel unencrypted; give https")
+    return url

@@ -1,0 +1,46 @@
+"""How the commands end: exit codes, one line for what went wrong, signals as Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import click
+from tradewind.errors import InvalidInputError, TradewindError
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+@contextmanager
+def in_one_line(command: str) -> Iterator[None]:
+    """Leave with the exit code of what the block raises, telling it in one line."""
+    # Also SIGINT: a shell starts background jobs with it ignored.
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        yield
+    except InvalidInputError as error:
+        _leave(f"{command}: {_one_line(error)}", BAD_INPUT)
+    except TradewindError as error:
+        _leave(f"{command}: failed: {_one_line(error)}", FAILED)
+    except KeyboardInterrupt:
+        _leave(f"{command}: interrupted, everything is stopped", INTERRUPTED)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM and a closed terminal end the command as Ctrl-C does: everything is stopped."""
+    raise KeyboardInterrupt(f"signal {number}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
