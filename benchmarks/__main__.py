@@ -1,11 +1,11 @@
-"""``make bench``: cold imports, time and memory per step of a replayed hour, a full database."""
+"""``make bench``: cold imports, steps of a replayed hour, a full database, an import."""
 
 from __future__ import annotations
 
 import platform
 import sys
 
-from benchmarks import cold_imports, cycle, storage
+from benchmarks import cold_imports, cycle, import_bars, storage
 
 
 def main() -> int:
@@ -15,6 +15,8 @@ def main() -> int:
     print(cycle.table())
     print()
     print(storage.table())
+    print()
+    print(import_bars.table())
     return 0
 
 
