@@ -92,10 +92,16 @@ class FakeBroker:
             if order.symbol == symbol and not order.status.is_final
         ]
 
+    def parent_of(self, order: BrokerOrder) -> BrokerOrder | None:
+        return self.orders_by_id.get(order.parent_order_id or "")
+
     def fills(self, since: datetime) -> list[BrokerFill]:
         return []
 
     def positions(self) -> list[BrokerPosition]:
+        return self._broken("positions", self._positions)
+
+    def _positions(self) -> list[BrokerPosition]:
         return [
             BrokerPosition(symbol, quantity, self.price, self.price, Decimal(0))
             for symbol, quantity in self.held.items()
@@ -190,10 +196,16 @@ class FakeControl:
     claims: set[str] = field(default_factory=set)
     budget: int = 1000
     entries: set[str] = field(default_factory=set)
+    holder: str | None = None
 
     def switch(self, account: str) -> str:
         self._check()
         return self.state
+
+    def lease(self, account: str, holder: str, at: datetime) -> bool:
+        self._check()
+        self.holder = self.holder or holder
+        return self.holder == holder
 
     def claim(self, intent_id: str, at: datetime) -> bool:
         self._check()

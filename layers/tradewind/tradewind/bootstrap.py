@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tradewind import settings
@@ -17,9 +17,10 @@ from tradewind.errors import InvalidInputError
 if TYPE_CHECKING:
     from tradewind.adapters.postgres.connection import DatabaseAddress
     from tradewind.adapters.postgres.database import PostgresDatabase
+    from tradewind.adapters.secrets import Secrets
     from tradewind.alerts.model import Channel
     from tradewind.market.bar_months import BarArchive
-    from tradewind.market.ports import MarketDataProvider, SplitProvider
+    from tradewind.market.ports import MarketDataProvider, RequestBudget, SplitProvider
     from tradewind.orders.ports import Broker, TradingControl
     from tradewind.strategies.protocol import Strategy
     from tradewind.use_cases.migrate_schema import Migrator
@@ -70,54 +71,66 @@ def clock() -> Clock:
 
 
 @cache
-def _secrets() -> Any:
+def _secrets() -> Secrets:
     from tradewind.adapters.secrets import Secrets
 
     return Secrets(client("secretsmanager"))
 
 
-@cache
 def broker() -> Broker:
+    where = settings.BrokerSettings.read(environment())
+    return _broker(where.trading_url, *_secrets().read(where.secret, "api_key", "secret_key"))
+
+
+@lru_cache(maxsize=1)
+def _broker(url: str, key: str, secret: str) -> Broker:
+    """Made anew when the keys have changed."""
     from tradewind.adapters.alpaca.broker import AlpacaBroker
 
-    where = settings.BrokerSettings.read(environment())
-    key, secret = _secrets().read(where.secret, "api_key", "secret_key")
-    return AlpacaBroker(where.trading_url, key, secret)
+    return AlpacaBroker(url, key, secret)
 
 
-@cache
 def market_data() -> MarketDataProvider:
     """The provider that DATA_PROVIDER names, paced together with all other functions."""
-    from tradewind.adapters.request_budget import ControlTableBudget
-
     where = settings.MarketDataSettings.read(environment())
-    table = environment().text("CONTROL_TABLE")
-    budget = ControlTableBudget(client("dynamodb"), table, {where.provider: where.limits})
+    keys = ("api_key",) if where.provider == "alpha_vantage" else ("api_key", "secret_key")
+    return _market_data(where, *_secrets().read(where.secret, *keys))
+
+
+@lru_cache(maxsize=1)
+def _market_data(where: settings.MarketDataSettings, *keys: str) -> MarketDataProvider:
+    """Made anew when the keys have changed."""
+    budget = _request_budget(where)
     if where.provider == "alpha_vantage":
         from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
 
-        (key,) = _secrets().read(where.secret, "api_key")
-        return AlphaVantageMarketData(where.url, key, clock(), budget)
-
+        return AlphaVantageMarketData(where.url, keys[0], clock(), budget)
     from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 
-    key, secret = _secrets().read(where.secret, "api_key", "secret_key")
-    return AlpacaMarketData(where.url, where.feed, key, secret, clock(), budget)
+    return AlpacaMarketData(where.url, where.feed, keys[0], keys[1], clock(), budget)
 
 
-@cache
 def splits() -> SplitProvider | None:
     """Alpaca's corporate actions; None with a provider that tells of none."""
-    from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
-    from tradewind.adapters.request_budget import ControlTableBudget
-
     where = settings.MarketDataSettings.read(environment())
     if where.provider != "alpaca":
         return None
+    return _splits(where, *_secrets().read(where.secret, "api_key", "secret_key"))
+
+
+@lru_cache(maxsize=1)
+def _splits(where: settings.MarketDataSettings, key: str, secret: str) -> SplitProvider:
+    from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
+
+    return AlpacaCorporateActions(where.url, key, secret, clock(), _request_budget(where))
+
+
+@cache
+def _request_budget(where: settings.MarketDataSettings) -> RequestBudget:
+    from tradewind.adapters.request_budget import ControlTableBudget
+
     table = environment().text("CONTROL_TABLE")
-    budget = ControlTableBudget(client("dynamodb"), table, {where.provider: where.limits})
-    key, secret = _secrets().read(where.secret, "api_key", "secret_key")
-    return AlpacaCorporateActions(where.url, key, secret, clock(), budget)
+    return ControlTableBudget(client("dynamodb"), table, {where.provider: where.limits})
 
 
 @cache
@@ -160,11 +173,15 @@ def alerts_topic() -> AlertPublisher:
     return Topic(client("sns"), environment().text("ALERTS_TOPIC_ARN"))
 
 
-@cache
 def channel() -> Channel:
+    return _channel(*_secrets().read(environment().text("SLACK_SECRET"), "webhook_url"))
+
+
+@lru_cache(maxsize=1)
+def _channel(url: str) -> Channel:
+    """Made anew when the address has changed."""
     from tradewind.adapters.slack import SlackChannel
 
-    (url,) = _secrets().read(environment().text("SLACK_SECRET"), "webhook_url")
     return SlackChannel(url)
 
 

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 from tradewind.adapters.alpaca import client as client_module
 from tradewind.adapters.alpaca.broker import AlpacaBroker
-from tradewind.adapters.alpaca.parsing import account_of, flattened, order_of, position_of
+from tradewind.adapters.alpaca.parsing import (
+    account_of,
+    flattened,
+    order_of,
+    orders_of,
+    position_of,
+)
 from tradewind.errors import (
     BrokerRejectedError,
     BrokerUnavailableError,
@@ -193,3 +199,50 @@ def test_a_replaced_leg_is_told_as_replaced() -> None:
         "o-2": (OrderStatus.REPLACED, None),
         "o-3": (OrderStatus.NEW, "o-1"),
     }
+
+
+def test_a_foreign_order_that_cannot_be_read_keeps_nobody_from_ours() -> None:
+    option = {**an_order_body(id="o-9", client_order_id="mine"), "side": ""}
+    with serving(Answer(body=[option, an_order_body()])) as server:
+        assert [o.order_id for o in broker(server.url).open_orders("AAPL")] == ["o-1"]
+    ours = an_order_body(side="")
+    with serving(Answer(body=[ours])) as server, pytest.raises(BrokerUnavailableError):
+        broker(server.url).open_orders("AAPL")
+
+
+def test_an_order_by_dollar_amount_has_the_quantity_it_filled() -> None:
+    by_amount = an_order_body(client_order_id="mine", qty=None, notional="500", filled_qty="4.2")
+    with serving(Answer(body=[by_amount])) as server:
+        (order,) = broker(server.url).open_orders("AAPL")
+    assert order.quantity == D("4.2")
+
+
+def test_a_short_sale_is_not_ours() -> None:
+    fill = {"id": "1", "order_id": "o", "symbol": "TSLA", "side": "sell_short", "qty": "1",
+            "price": "1", "transaction_time": "2024-01-01T15:00:00Z"}  # fmt: skip
+    with serving(Answer(body=[fill])) as server:
+        assert broker(server.url).fills(datetime(2020, 11, 9, tzinfo=UTC)) == []
+
+
+@needs_fixtures
+def test_every_recorded_order_can_be_listed() -> None:
+    """Whatever a person does by hand in the same account."""
+    files = [*FIXTURES.glob("**/*rder*.json"), *FIXTURES.glob("**/close_position*.json")]
+    assert len(files) > 8
+    for file in files:
+        raw = json.loads(file.read_text())
+        for item in raw if isinstance(raw, list) else [raw]:
+            body = item.get("body", item)
+            if "filled_qty" in body:
+                orders_of([{**body, "client_order_id": "mine"}])
+
+
+def test_the_parent_of_a_leg_is_found_in_the_nested_list() -> None:
+    leg = an_order_body(id="o-2", side="sell", type="stop", order_type="stop",
+                        client_order_id="broker-made")  # fmt: skip
+    entry = an_order_body(status="filled", legs=[leg])
+    with serving(Answer(body=[leg]), Answer(body=[entry])) as server:
+        (alone,) = broker(server.url).open_orders("AAPL")
+        parent = broker(server.url).parent_of(alone)
+    assert parent is not None
+    assert parent.client_order_id == "tw-1"

@@ -105,3 +105,12 @@ def test_an_unreachable_table_is_retryable() -> None:
     )
     with pytest.raises(ControlUnavailableError, match="table control"):
         ControlTable(nowhere, "control").switch("paper")
+
+
+def test_a_lease_has_one_holder_until_it_runs_out(control: ControlTable) -> None:
+    assert control.lease("paper", "run-1", NOW) is True
+    assert control.lease("paper", "run-1", NOW + timedelta(seconds=20)) is True  # renewed
+    assert control.lease("paper", "run-2", NOW + timedelta(seconds=64)) is False
+    assert control.lease("live", "run-2", NOW) is True
+    assert control.lease("paper", "run-2", NOW + timedelta(seconds=65)) is True
+    assert control.lease("paper", "run-1", NOW + timedelta(seconds=66)) is False

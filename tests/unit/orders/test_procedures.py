@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
 from tradewind.errors import BrokerRejectedError, OutcomeUnknownError
 from tradewind.orders import procedures
 from tradewind.orders.ids import protect_id
 from tradewind.orders.model import (
+    BrokerOrder,
+    BrokerPosition,
     IntentKind,
     IntentStatus,
     OrderClass,
@@ -21,7 +24,7 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 
-from tests.fakes import FakeBroker, FakeClock, Fault, an_order
+from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault, an_order
 
 EXIT = OrderIntent(
     intent_id="tw-exit",
@@ -48,9 +51,21 @@ EXIT = OrderIntent(
 REFUSED = BrokerRejectedError("account is restricted", 40310000, 403)
 
 
+ENTRY = an_order(
+    order_id="entry-1",
+    client_order_id="tw-entry",
+    side=Side.BUY,
+    order_type="limit",
+    status=OrderStatus.FILLED,
+)
+
+
 def long_with_stop(**stop: object) -> FakeBroker:
-    order = an_order(order_id="stop-1", client_order_id="broker-made", **stop)
-    return FakeBroker(held={"AAPL": D(10)}, orders_by_id={"stop-1": order})
+    """Ten shares from an entry of ours, whose leg carries an id that the broker made."""
+    order = an_order(
+        order_id="stop-1", client_order_id="broker-made", parent_order_id="entry-1", **stop
+    )
+    return FakeBroker(held={"AAPL": D(10)}, orders_by_id={"entry-1": ENTRY, "stop-1": order})
 
 
 def resting(broker: FakeBroker) -> list[tuple[str, D]]:
@@ -121,10 +136,113 @@ def test_an_exit_leaves_a_foreign_stop_alone() -> None:
 
 def test_an_exit_does_not_sell_beside_a_sale_that_is_working() -> None:
     broker = long_with_stop()
-    broker.orders_by_id["sale"] = an_order(order_id="sale", order_type="market")
+    broker.orders_by_id["sale"] = an_order(order_id="sale", order_type="market")  # tw-1: ours
     outcome = procedures.leave(EXIT, broker, FakeClock())
     assert (outcome.status, outcome.reason_code) == (IntentStatus.NOT_NEEDED, "exit_working")
     assert broker.sent == []
+
+
+UNCLEAR = OutcomeUnknownError("POST /v2/orders: status 504")
+
+
+def test_a_sale_that_may_have_arrived_leaves_no_stop_behind() -> None:
+    # The sale fills, the answer is a 504, the look-ups fail, then the broker recovers. A stop put
+    # back now would rest over no shares, and sell short when triggered.
+    broker = long_with_stop()
+    already_there, look_ups = 1, 3
+    broker.faults = [Fault("submit", UNCLEAR, after_effect=True)]
+    asked = broker.order_by_client_id
+
+    def flaky(client_order_id: str) -> BrokerOrder | None:
+        nonlocal already_there, look_ups
+        if already_there:
+            already_there -= 1
+        elif look_ups:
+            look_ups -= 1
+            raise UNREACHABLE
+        return asked(client_order_id)
+
+    broker.order_by_client_id = flaky  # type: ignore[method-assign]
+    outcome = procedures.leave(EXIT, broker, FakeClock())
+    assert outcome.status is IntentStatus.UNKNOWN
+    assert (broker.held, resting(broker)) == ({"AAPL": D(0)}, [])
+
+
+def test_a_position_that_cannot_be_read_after_the_cancellation_is_protected_again() -> None:
+    broker = long_with_stop()
+    readings = 0
+    read = broker.positions
+
+    def once() -> list[BrokerPosition]:
+        nonlocal readings
+        readings += 1
+        if readings > 1:
+            raise UNREACHABLE
+        return read()
+
+    broker.positions = once  # type: ignore[method-assign]
+    outcome = procedures.leave(EXIT, broker, FakeClock())
+    assert outcome.status is IntentStatus.UNKNOWN
+    assert resting(broker) == [(protect_id("tw-exit"), D(10))]
+
+
+FOREIGN_TARGETS = [
+    ("a foreign stop", procedures.reprice,
+     an_order(order_id="x", client_order_id="mine")),
+    ("another symbol's stop", procedures.reprice,
+     an_order(order_id="x", symbol="TSLA")),
+    ("an entry", procedures.reprice, an_order(order_id="x", side=Side.BUY)),
+    ("a foreign entry", procedures.cancel_entry,
+     an_order(order_id="x", client_order_id="mine", side=Side.BUY)),
+    ("a stop", procedures.cancel_entry, an_order(order_id="x")),
+    ("a foreign stop to cancel", procedures.cancel_stop,
+     an_order(order_id="x", client_order_id="mine")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("procedure", "target"),
+    [row[1:] for row in FOREIGN_TARGETS],
+    ids=[str(row[0]) for row in FOREIGN_TARGETS],
+)
+def test_only_orders_of_ours_are_changed(procedure: Any, target: BrokerOrder) -> None:
+    broker = FakeBroker(orders_by_id={"x": target})
+    with pytest.raises(BrokerRejectedError, match="not one of ours"):
+        procedure(replace(EXIT, target_order_id="x"), broker, FakeClock())
+    assert broker.orders_by_id == {"x": target}
+
+
+NAKED = [
+    # (held, covered by a resting stop, protected then)
+    ("nothing is held", 0, 0, 0),
+    ("all is covered", 10, 10, 0),
+    ("part is covered", 10, 4, 6),
+    ("more is asked for than is held", 3, 0, 3),
+]
+
+
+@pytest.mark.parametrize(
+    ("held", "covered", "protected"), [row[1:] for row in NAKED], ids=[str(r[0]) for r in NAKED]
+)
+def test_protection_is_never_for_more_than_is_naked(
+    held: int, covered: int, protected: int
+) -> None:
+    resting_one = {"s": an_order(order_id="s", quantity=D(covered))} if covered else {}
+    broker = FakeBroker(held={"AAPL": D(held)}, orders_by_id=resting_one)
+    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id="tw-p")
+    outcome = procedures.protect(intent, broker, FakeClock())
+    assert [q for name, q in resting(broker) if name == "tw-p"] == ([D(protected)] if protected
+                                                                    else [])  # fmt: skip
+    assert (outcome.status is IntentStatus.SUBMITTED) is (protected > 0)
+
+
+def test_a_stop_without_shares_is_cancelled_and_one_with_shares_is_not() -> None:
+    intent = replace(EXIT, kind=IntentKind.CANCEL_STOP, target_order_id="stop-1")
+    broker = long_with_stop()
+    assert procedures.cancel_stop(intent, broker, FakeClock()).reason_code == "shares_held"
+    broker.held["AAPL"] = D(0)
+    assert procedures.cancel_stop(intent, broker, FakeClock()).reason_code == "stop_cancelled"
+    assert resting(broker) == []
 
 
 def test_repricing_replaces_the_stop_once() -> None:

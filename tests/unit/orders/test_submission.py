@@ -92,3 +92,16 @@ def test_attempts_are_spaced_out() -> None:
     clock = FakeClock()
     send_once("tw-1", ENTRY, FakeBroker(faults=[Fault("submit", THROTTLED, times=3)]), clock)
     assert clock.slept == [0.25, 0.5]
+
+
+def test_a_refused_look_up_says_nothing_about_the_order() -> None:
+    # A 403 to the question is not a 403 to the order: the order was taken.
+    broker = FakeBroker(
+        faults=[
+            Fault("submit", GATEWAY, after_effect=True),
+            Fault("order_by_client_id", BrokerRejectedError("forbidden", status=403), times=99),
+        ]
+    )
+    outcome = send_once("tw-1", ENTRY, broker, FakeClock())
+    assert outcome.status is IntentStatus.UNKNOWN
+    assert broker.held == {"AAPL": D(10)}

@@ -11,7 +11,14 @@ import pytest
 from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle, execution_name
 from tradewind.market.session import Session
-from tradewind.orders.model import BrokerPosition, IntentKind, OrderClass, OrderStatus, Side
+from tradewind.orders.model import (
+    BrokerOrder,
+    BrokerPosition,
+    IntentKind,
+    OrderClass,
+    OrderStatus,
+    Side,
+)
 from tradewind.portfolio.model import Holding
 from tradewind.risk.assessment import Assessment, Book, StrategyWish, assess
 from tradewind.risk.limits import RiskLimits
@@ -61,6 +68,7 @@ HOLDING: dict[str, Any] = {
     "holdings": {"AAPL": HELD},
     "positions": {"AAPL": POSITION},
     "open_orders": (STOP,),
+    "orders_of_ours": {"stop-1": "tw-1", "sale": "tw-2"},
 }
 
 
@@ -235,7 +243,8 @@ def test_a_late_entry_is_cancelled_before_anything_else() -> None:
         status=OrderStatus.PARTIALLY_FILLED,
     )
     (intent,) = run(
-        Action.EXIT, **{**HOLDING, "open_orders": (entry,)}, orders_of_ours={"entry": "tw-1"}
+        Action.EXIT,
+        **{**HOLDING, "open_orders": (entry,), "orders_of_ours": {"entry": "tw-1"}},
     ).intents
     assert (intent.kind, intent.target_order_id) == (IntentKind.CANCEL_ENTRY, "entry")
 
@@ -270,3 +279,35 @@ def test_exits_are_sent_before_entries_and_funds_are_shared() -> None:
 
 def test_the_same_minute_decides_the_same() -> None:
     assert run(Action.ENTER) == run(Action.ENTER)
+
+
+FOREIGN_STOP = an_order(order_id="theirs", client_order_id="mine", stop_price=D(90))
+FOREIGN_SALE = an_order(order_id="theirs", client_order_id="mine", order_type="limit")
+FOREIGN = [
+    # (a foreign order beside our position, the wish, what is done)
+    ("a foreign stop protects nothing of ours", (FOREIGN_STOP,), Action.HOLD,
+     (IntentKind.PROTECT, None)),
+    ("a foreign stop is not repriced", (FOREIGN_STOP, STOP), Action.HOLD, None),
+    ("a foreign stop is not what an exit cancels", (FOREIGN_STOP, STOP), Action.EXIT,
+     (IntentKind.EXIT, "stop-1")),
+    ("a foreign sale is no exit of ours", (FOREIGN_SALE, STOP), Action.EXIT,
+     (IntentKind.EXIT, "stop-1")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("orders", "wanted", "done"), [row[1:] for row in FOREIGN], ids=[str(row[0]) for row in FOREIGN]
+)
+def test_foreign_orders_are_never_touched(
+    orders: tuple[BrokerOrder, ...], wanted: Action, done: tuple[IntentKind, str | None] | None
+) -> None:
+    intents = run(wanted, **{**HOLDING, "open_orders": orders}).intents
+    assert [(i.kind, i.target_order_id) for i in intents] == ([done] if done else [])
+
+
+def test_a_stop_without_shares_behind_it_is_cancelled() -> None:
+    # Triggered, it would sell short.
+    flat = {**HOLDING, "holdings": {}, "positions": {}}
+    (intent,) = run(Action.ENTER, **flat).intents
+    assert (intent.kind, intent.target_order_id) == (IntentKind.CANCEL_STOP, "stop-1")
+    assert run(Action.ENTER, **{**flat, "orders_of_ours": {}}).intents == ()

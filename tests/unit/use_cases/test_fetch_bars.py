@@ -151,7 +151,17 @@ def test_run_t_decides_on_the_bar_before_it() -> None:
 
 
 def fetched_by(w: World, execution: str) -> Fetched:
-    return load_fetched(w.payloads.objects[f"cycles/{execution}/bars.json"])
+    return load_fetched(w.payloads.objects[w.cycles.started[execution]["bars"]["key"]])
+
+
+def test_a_second_delivery_leaves_the_bars_of_the_first_alone() -> None:
+    w = world()
+    w.tick(T)
+    first = dict(w.payloads.objects)
+    w.provider.there_at = {"AAPL": 2, "MSFT": 99}
+    w.tick(T)
+    assert {key: w.payloads.objects[key] for key in first} == first
+    assert len(w.payloads.objects) == 2
 
 
 def test_core_learns_what_was_asked_when_and_everything_that_came() -> None:

@@ -8,13 +8,14 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from tradewind.errors import InvalidInputError
 from tradewind.orders.ids import intent_id
 from tradewind.orders.model import IntentKind, IntentOutcome, IntentStatus, OrderIntent, Side
 from tradewind.settings import HardLimits
 from tradewind.strategies.decision import Action
 from tradewind.use_cases.place_order import Submitter, place_order
 
-from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, FakeControl, Fault
+from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, FakeControl, Fault, an_order
 from tests.unit.risk.test_assessment import NOON, cycle_at, run
 
 CYCLE = cycle_at(NOON)
@@ -119,6 +120,51 @@ def test_gates_stop_entries(control: FakeControl, limits: HardLimits, code: str)
 EXIT = identified(
     ENTRY, kind=IntentKind.EXIT, side=Side.SELL, expires_at=None, stop_price=D("98.50")
 )
+
+
+FORGED_OTHERS = [
+    ("protection of shares that are not held", IntentKind.PROTECT, "GME"),
+    ("an exit of what is not ours", IntentKind.EXIT, "GME"),
+    ("a repricing of what is not ours", IntentKind.REPRICE, "GME"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbol"), [row[1:] for row in FORGED_OTHERS], ids=[row[0] for row in FORGED_OTHERS]
+)
+def test_a_forged_intent_touches_no_symbol_that_is_not_ours(kind: IntentKind, symbol: str) -> None:
+    theirs = an_order(order_id="x", client_order_id="mine", symbol=symbol)
+    broker = FakeBroker(held={symbol: D(7)}, orders_by_id={"x": theirs})
+    outcome = place(identified(EXIT, kind=kind, symbol=symbol, target_order_id="x"), broker=broker)
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, "symbol_not_ours")
+    assert (broker.sent, broker.orders_by_id, broker.held) == ([], {"x": theirs}, {symbol: D(7)})
+
+
+def test_a_symbol_that_is_no_longer_traded_can_still_be_left() -> None:
+    ours = an_order(order_id="x", symbol="GME")
+    broker = FakeBroker(held={"GME": D(7)}, orders_by_id={"x": ours})
+    outcome = place(identified(EXIT, symbol="GME", target_order_id="x"), broker=broker)
+    assert outcome.status is IntentStatus.SUBMITTED
+    assert broker.held == {"GME": D(0)}
+
+
+@pytest.mark.parametrize("intent", [ENTRY, EXIT], ids=["an entry", "an exit"])
+def test_two_runs_never_send_at_the_same_time(intent: OrderIntent) -> None:
+    broker = FakeBroker(held={"AAPL": D(10)})
+    outcome = place(intent, broker=broker, control=FakeControl(holder="paper-20201112T1659Z"))
+    assert (outcome.status, outcome.reason_code) == (
+        IntentStatus.BLOCKED,
+        "another_run_is_sending",
+    )
+    assert broker.sent == []
+
+
+def test_a_switch_in_no_known_state_stops_entries() -> None:
+    class Odd(FakeControl):
+        def switch(self, account: str) -> str:
+            raise InvalidInputError("the trading switch of paper is 'on'")
+
+    assert place(ENTRY, control=Odd()).reason_code == "switch"
 
 
 @pytest.mark.parametrize("state", ["REDUCING", "HALTED"])

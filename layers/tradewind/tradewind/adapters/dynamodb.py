@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from tradewind.errors import ControlUnavailableError, InvalidInputError
+from tradewind.orders.ports import LEASE_SECONDS
 
 Answer = TypeVar("Answer")
 
@@ -43,6 +44,22 @@ class ControlTable:
                 f"{', '.join(SWITCH_STATES)}"
             )
         return str(state)
+
+    def lease(self, account: str, holder: str, at: datetime) -> bool:
+        return self._write(
+            lambda: self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": f"lease#{account}"},
+                    "holder": {"S": holder},
+                    "runs_out": _epoch(at + timedelta(seconds=LEASE_SECONDS)),
+                    "expires_at": _epoch(at + KEEP_CLAIMS),
+                },
+                ConditionExpression="attribute_not_exists(pk) OR holder = :holder "
+                "OR runs_out <= :now",
+                ExpressionAttributeValues={":holder": {"S": holder}, ":now": _epoch(at)},
+            )
+        )
 
     def claim(self, intent_id: str, at: datetime) -> bool:
         return self._write(

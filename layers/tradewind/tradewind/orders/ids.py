@@ -10,6 +10,7 @@ from tradewind.orders.model import IntentKind, Side
 
 # Alpaca takes up to 128 characters today; 48 is an older limit worth staying under.
 MAX_CLIENT_ORDER_ID = 48
+_PREFIX = "tw-"
 _PROTECT_SUFFIX = "-protect"
 
 
@@ -30,7 +31,7 @@ def intent_id(
     key = "|".join(
         (account, strategy, mode, session.isoformat(), to_iso(bar_time), symbol, side, kind)
     )
-    return "tw-" + hashlib.sha256(f"{key}|{revision}".encode()).hexdigest()[:32]
+    return _PREFIX + hashlib.sha256(f"{key}|{revision}".encode()).hexdigest()[:32]
 
 
 def protect_id(of_intent: str) -> str:
@@ -41,3 +42,8 @@ def protect_id(of_intent: str) -> str:
 def owner_of(client_order_id: str) -> str:
     """The intent that an order's id belongs to, were it one of ours."""
     return client_order_id.removesuffix(_PROTECT_SUFFIX)
+
+
+def is_ours(client_order_id: str) -> bool:
+    """Whether an order's id is one that this system gives; legs carry the broker's ids."""
+    return client_order_id.startswith(_PREFIX)

@@ -37,6 +37,7 @@ class IntentKind(StrEnum):
     PROTECT       place a protective stop for shares that have none
     REPRICE       move the protective stop up
     CANCEL_ENTRY  cancel an entry that did not fill in time, protect what it did fill
+    CANCEL_STOP   cancel a protective stop that has no shares behind it any more
     """
 
     ENTRY = "entry"
@@ -44,6 +45,7 @@ class IntentKind(StrEnum):
     PROTECT = "protect"
     REPRICE = "reprice"
     CANCEL_ENTRY = "cancel_entry"
+    CANCEL_STOP = "cancel_stop"
 
 
 class IntentStatus(StrEnum):

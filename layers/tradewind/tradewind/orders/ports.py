@@ -17,6 +17,9 @@ from tradewind.orders.model import (
     OrderRequest,
 )
 
+# Longer than a submitter may run (its function's timeout is 30 s), shorter than until the next run.
+LEASE_SECONDS = 45
+
 
 class Broker(Protocol):
     """A brokerage account.
@@ -50,6 +53,10 @@ class Broker(Protocol):
         """The symbol's orders that are in no final state, legs included."""
         ...
 
+    def parent_of(self, order: BrokerOrder) -> BrokerOrder | None:
+        """The order that this one is a leg of, among the newest orders of its symbol."""
+        ...
+
     def fills(self, since: datetime) -> list[BrokerFill]: ...
 
     def positions(self) -> list[BrokerPosition]: ...
@@ -66,6 +73,11 @@ class TradingControl(Protocol):
 
     def switch(self, account: str) -> str:
         """``ACTIVE``, ``REDUCING`` or ``HALTED``; raises RetryableError when unreadable."""
+        ...
+
+    def lease(self, account: str, holder: str, at: datetime) -> bool:
+        """Become or stay the one submitter of an account for LEASE_SECONDS; False while another
+        holder's lease has not run out."""
         ...
 
     def claim(self, intent_id: str, at: datetime) -> bool:

@@ -16,7 +16,7 @@ from tradewind.errors import (
     RetryableError,
     ThrottledError,
 )
-from tradewind.orders.ids import protect_id
+from tradewind.orders.ids import is_ours, protect_id
 from tradewind.orders.model import (
     BrokerOrder,
     IntentOutcome,
@@ -34,7 +34,6 @@ from tradewind.orders.submission import Pacing, carry_out, outcome, send_once, s
 
 CANCEL_WAIT = 6.0  # seconds until a cancellation counts as stuck
 CANCEL_POLL = 0.1
-OUR_PREFIX = "tw-"
 
 
 def enter(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
@@ -61,16 +60,14 @@ def leave(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
     """Cancel what protects, wait for the confirmation, sell what is left.
 
     A resting stop holds the shares, and an opposite order would be refused as a wash trade, so it
-    has to go first. If the sale fails, protection is put back.
+    has to go first. Protection is put back for what is held whenever the sale did not come about;
+    when nobody can say whether it did, the next run looks and repairs.
     """
     there = broker.order_by_client_id(intent.intent_id)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    working = [
-        order
-        for order in broker.open_orders(intent.symbol)
-        if order.side is Side.SELL and order.order_type != "stop"
-    ]
+    ours = [order for order in broker.open_orders(intent.symbol) if _is_ours(order, broker)]
+    working = [o for o in ours if o.side is Side.SELL and o.order_type != "stop"]
     if working:
         return outcome(
             intent.intent_id,
@@ -79,10 +76,13 @@ def leave(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
             f"sell order {working[0].order_id} is already {working[0].status}",
             pacing.now(),
         )
-    for stop in resting_stops(broker.open_orders(intent.symbol), intent.symbol):
-        if stop.order_id == intent.target_order_id or _is_ours(stop, broker):
-            _cancel_and_wait(stop.order_id, broker, pacing)
-    left = min(_held(intent.symbol, broker), intent.quantity)
+    before = min(_held(intent.symbol, broker), intent.quantity)
+    for stop in resting_stops(ours, intent.symbol):
+        _cancel_and_wait(stop.order_id, broker, pacing)
+    try:
+        left = min(_held(intent.symbol, broker), intent.quantity)
+    except (RetryableError, BrokerRejectedError) as error:
+        return _put_back(intent, before, f"the position could not be read: {error}", broker, pacing)
     if left <= 0:
         return outcome(
             intent.intent_id,
@@ -104,24 +104,28 @@ def leave(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
         broker,
         pacing,
     )
-    if sale.status is not IntentStatus.SUBMITTED:
-        put_back = _protect(protect_id(intent.intent_id), intent, left, broker, pacing)
-        return outcome(
-            intent.intent_id,
-            sale.status,
-            sale.reason_code,
-            f"{sale.reason}; protection put back: {put_back.status} ({put_back.reason})",
-            pacing.now(),
-        )
+    if sale.status is IntentStatus.REJECTED:
+        return _put_back(intent, left, sale.reason, broker, pacing, IntentStatus.REJECTED)
     return sale
 
 
 def protect(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
-    """Place a stop for shares that have none."""
+    """Place a stop for shares that have none: never for more than is held and not covered yet."""
     there = broker.order_by_client_id(intent.intent_id)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    return _protect(intent.intent_id, intent, intent.quantity, broker, pacing)
+    stops = resting_stops(broker.open_orders(intent.symbol), intent.symbol)
+    covered = sum((stop.quantity - stop.filled_quantity for stop in stops), Decimal(0))
+    naked = min(_held(intent.symbol, broker) - covered, intent.quantity)
+    if naked <= 0:
+        return outcome(
+            intent.intent_id,
+            IntentStatus.NOT_NEEDED,
+            "nothing_naked",
+            "no share is held that is not covered by a stop",
+            pacing.now(),
+        )
+    return _protect(intent.intent_id, intent, naked, broker, pacing)
 
 
 def reprice(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
@@ -129,7 +133,7 @@ def reprice(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcom
     there = broker.order_by_client_id(intent.intent_id)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    target, price = _target_of(intent), _stop_of(intent)
+    target, price = _target_of(intent, Side.SELL, broker), _stop_of(intent)
     return carry_out(
         intent.intent_id,
         intent.intent_id,
@@ -144,7 +148,7 @@ def cancel_entry(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentO
     there = broker.order_by_client_id(intent.intent_id)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    entry = _cancel_and_wait(_target_of(intent), broker, pacing)
+    entry = _cancel_and_wait(_target_of(intent, Side.BUY, broker), broker, pacing)
     if entry is None or entry.filled_quantity == 0:
         return outcome(
             intent.intent_id,
@@ -161,7 +165,50 @@ def cancel_entry(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentO
             "the entry filled before it could be cancelled; its own stop rests behind it",
             pacing.now(),
         )
-    return _protect(intent.intent_id, intent, entry.filled_quantity, broker, pacing)
+    return protect(intent, broker, pacing)
+
+
+def cancel_stop(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+    """Cancel a stop that has no shares behind it: triggered, it would sell short."""
+    if _held(intent.symbol, broker) > 0:
+        return outcome(
+            intent.intent_id,
+            IntentStatus.NOT_NEEDED,
+            "shares_held",
+            "there are shares behind the stop after all",
+            pacing.now(),
+        )
+    _cancel_and_wait(_target_of(intent, Side.SELL, broker), broker, pacing)
+    return outcome(
+        intent.intent_id,
+        IntentStatus.NOT_NEEDED,
+        "stop_cancelled",
+        "the stop had no shares behind it and was cancelled",
+        pacing.now(),
+    )
+
+
+def has_orders_of_ours(symbol: str, broker: Broker) -> bool:
+    return any(_is_ours(order, broker) for order in broker.open_orders(symbol))
+
+
+def _put_back(
+    intent: OrderIntent,
+    quantity: Decimal,
+    why: str,
+    broker: Broker,
+    pacing: Pacing,
+    status: IntentStatus = IntentStatus.UNKNOWN,
+) -> IntentOutcome:
+    """Protection again, after the stop was cancelled and nothing was sold."""
+    back = _protect(protect_id(intent.intent_id), intent, quantity, broker, pacing)
+    return outcome(
+        intent.intent_id,
+        status,
+        "sale_failed",
+        f"{why}; protection put back: {back.status} ({back.reason})",
+        pacing.now(),
+    )
 
 
 def _protect(
@@ -218,12 +265,10 @@ def _held(symbol: str, broker: Broker) -> Decimal:
 
 def _is_ours(order: BrokerOrder, broker: Broker) -> bool:
     """Our own id, or the leg of an order with our id (legs carry the broker's ids)."""
-    if order.client_order_id.startswith(OUR_PREFIX):
+    if is_ours(order.client_order_id):
         return True
-    if order.parent_order_id is None:
-        return False
-    parent = broker.order(order.parent_order_id)
-    return parent is not None and parent.client_order_id.startswith(OUR_PREFIX)
+    parent = broker.parent_of(order)
+    return parent is not None and is_ours(parent.client_order_id)
 
 
 def _stop_of(intent: OrderIntent) -> Decimal:
@@ -232,7 +277,18 @@ def _stop_of(intent: OrderIntent) -> Decimal:
     return intent.stop_price
 
 
-def _target_of(intent: OrderIntent) -> str:
+def _target_of(intent: OrderIntent, side: Side, broker: Broker) -> str:
+    """The order an intent is about, once the broker has said that it is ours and of its kind."""
     if intent.target_order_id is None:
         raise InvalidInputError(f"intent {intent.intent_id} ({intent.kind}) names no order")
-    return intent.target_order_id
+    target = broker.order(intent.target_order_id)
+    if (
+        target is None
+        or target.symbol != intent.symbol
+        or target.side is not side
+        or not _is_ours(target, broker)
+    ):
+        raise BrokerRejectedError(
+            f"order {intent.target_order_id} is not one of ours to {intent.kind} in {intent.symbol}"
+        )
+    return target.order_id

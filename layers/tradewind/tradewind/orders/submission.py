@@ -118,7 +118,8 @@ def look_up(
             pacing.sleep(FIRST_PAUSE)
         try:
             order = broker.order_by_client_id(client_order_id)
-        except RetryableError:
+        except (RetryableError, BrokerRejectedError):
+            # A refused question is no answer about the order.
             answered = False
             continue
         if order is not None:

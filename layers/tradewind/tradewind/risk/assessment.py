@@ -41,6 +41,7 @@ DECISION_NAMESPACE = UUID("7c1d2a44-91c0-5a53-a6a7-2b1f9f0e4d02")
 _SENDING_ORDER = (
     IntentKind.EXIT,
     IntentKind.CANCEL_ENTRY,
+    IntentKind.CANCEL_STOP,
     IntentKind.PROTECT,
     IntentKind.REPRICE,
     IntentKind.ENTRY,
@@ -131,15 +132,27 @@ def _assess_symbol(
         return _cancel_entry(cycle, wish, late_entry, book)
     if held and holding is not None:
         return _assess_holding(cycle, wish, holding, book, limits)
+    stray = resting_stops(_ours(wish.symbol, book), wish.symbol)
+    if stray:
+        return _cancel_stray_stop(cycle, wish, stray[0], book)
     if wish.action is not Action.ENTER:
         return _decision(cycle, wish, Action.WAIT, wish.reason_code, wish.reason), None
     return _assess_entry(cycle, wish, book, limits, funds)
 
 
+def _ours(symbol: str, book: Book) -> list[BrokerOrder]:
+    """Our open orders of a symbol; foreign ones protect nothing of ours and are never touched."""
+    return [
+        order
+        for order in book.open_orders
+        if order.symbol == symbol and order.order_id in book.orders_of_ours
+    ]
+
+
 def _open_entry(symbol: str, book: Book) -> BrokerOrder | None:
-    for order in book.open_orders:
-        if order.symbol == symbol and order.side is Side.BUY:
-            return order if order.order_id in book.orders_of_ours else None
+    for order in _ours(symbol, book):
+        if order.side is Side.BUY:
+            return order
     return None
 
 
@@ -163,6 +176,25 @@ def _cancel_entry(
     return _decision(cycle, wish, Action.WAIT, "entry_not_filled", reason), intent
 
 
+def _cancel_stray_stop(
+    cycle: Cycle, wish: StrategyWish, stop: BrokerOrder, book: Book
+) -> tuple[Decision, OrderIntent]:
+    """A stop without shares behind it: after an exit whose sale was thought to have failed."""
+    reason = f"stop {stop.order_id} has no shares behind it: triggered, it would sell short"
+    intent = _intent(
+        cycle,
+        wish,
+        book,
+        IntentKind.CANCEL_STOP,
+        quantity=stop.quantity,
+        order_type=OrderType.STOP,
+        stop_price=stop.stop_price,
+        target=stop.order_id,
+        reason=reason,
+    )
+    return _decision(cycle, wish, Action.WAIT, "stray_stop", reason), intent
+
+
 def _assess_holding(
     cycle: Cycle, wish: StrategyWish, holding: Holding, book: Book, limits: RiskLimits
 ) -> tuple[Decision, OrderIntent | None]:
@@ -181,12 +213,12 @@ def _assess_holding(
         avg_entry_price=holding.avg_price,
         highest_high=book.highs.get(holding.symbol),
         last_close=wish.bar.close,
-        open_orders=book.open_orders,
+        open_orders=_ours(holding.symbol, book),
     )
     why_out = _why_exit(cycle, wish, need, limits)
     if why_out is not None:
         code, reason = why_out
-        stops = resting_stops(book.open_orders, holding.symbol)
+        stops = resting_stops(_ours(holding.symbol, book), holding.symbol)
         intent = _intent(
             cycle,
             wish,
@@ -218,8 +250,8 @@ def _assess_holding(
 
 
 def _working_exit(symbol: str, book: Book) -> BrokerOrder | None:
-    for order in book.open_orders:
-        if order.symbol == symbol and order.side is Side.SELL and order.order_type != "stop":
+    for order in _ours(symbol, book):
+        if order.side is Side.SELL and order.order_type != "stop":
             return order
     return None
 

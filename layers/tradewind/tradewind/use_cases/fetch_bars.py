@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +101,11 @@ def fetch_bars(
     fetched = Fetched(tuple(answers), tuple(factors))
     there = {bar.symbol for answer in answers for bar in answer.bars if bar.start == bar_time}
     missing = tuple(symbol for symbol in symbols if symbol not in there)
-    ref = payloads.put(f"cycles/{cycle.execution}/bars.json", dump_fetched(fetched), fetched.count)
+    body = dump_fetched(fetched)
+    # A second delivery of the minute may have read other bars: it must not change the object that
+    # the first one's run is reading.
+    digest = hashlib.sha256(body).hexdigest()[:16]
+    ref = payloads.put(f"cycles/{cycle.execution}/bars-{digest}.json", body, fetched.count)
     payload = {**cycle.as_payload(), "symbols": list(symbols), "bars": ref.as_payload()}
     try:
         started = cycles.start(cycle.execution, payload)

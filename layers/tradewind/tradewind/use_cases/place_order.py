@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tradewind.errors import BrokerRejectedError, OutcomeUnknownError, RetryableError
+from tradewind.errors import (
+    BrokerRejectedError,
+    InvalidInputError,
+    OutcomeUnknownError,
+    RetryableError,
+)
 from tradewind.market.cycle import Cycle
 from tradewind.orders import procedures
 from tradewind.orders.ids import intent_id
@@ -32,6 +37,7 @@ PROCEDURES: dict[IntentKind, Procedure] = {
     IntentKind.PROTECT: procedures.protect,
     IntentKind.REPRICE: procedures.reprice,
     IntentKind.CANCEL_ENTRY: procedures.cancel_entry,
+    IntentKind.CANCEL_STOP: procedures.cancel_stop,
 }
 
 
@@ -59,6 +65,14 @@ def place_order(
     if blocked is not None:
         return outcome(intent.intent_id, IntentStatus.BLOCKED, *blocked, clock.now())
     try:
+        if not _is_submitter(cycle, intent, control, clock):
+            return outcome(
+                intent.intent_id,
+                IntentStatus.BLOCKED,
+                "another_run_is_sending",
+                "a run that started before is still sending orders of this account",
+                clock.now(),
+            )
         if intent.kind is IntentKind.ENTRY:
             return _place_entry(intent, submitter, broker, control, clock)
         if intent.kind is IntentKind.REPRICE and not _take(intent, submitter, control, clock):
@@ -69,6 +83,16 @@ def place_order(
                 "the request budget is used up; the stop stays where it is",
                 clock.now(),
             )
+        if intent.symbol not in submitter.symbols and not procedures.has_orders_of_ours(
+            intent.symbol, broker
+        ):
+            return outcome(
+                intent.intent_id,
+                IntentStatus.BLOCKED,
+                "symbol_not_ours",
+                f"{intent.symbol} is not traded here, and no order of ours is open in it",
+                clock.now(),
+            )
         return PROCEDURES[intent.kind](intent, broker, clock)
     except (OutcomeUnknownError, RetryableError) as error:
         return outcome(
@@ -76,6 +100,19 @@ def place_order(
         )
     except BrokerRejectedError as error:
         return outcome(intent.intent_id, IntentStatus.REJECTED, "rejected", str(error), clock.now())
+
+
+def _is_submitter(
+    cycle: Cycle, intent: OrderIntent, control: TradingControl, clock: Pacing
+) -> bool:
+    """One submitter at a time: two runs that overlap could sell the same shares. When that cannot
+    be found out, an entry does not leave, while exits and protection do."""
+    try:
+        return control.lease(cycle.account, cycle.execution, clock.now())
+    except RetryableError:
+        if intent.kind is IntentKind.ENTRY:
+            raise
+        return True
 
 
 def _hard_refusal(
@@ -153,25 +190,25 @@ def _place_entry(
 def _entry_gate(
     intent: OrderIntent, submitter: Submitter, control: TradingControl, clock: Pacing
 ) -> tuple[str, str] | None:
-    """Why a claimed entry may not leave. What cannot be read blocks: no entry is worth a guess."""
+    """Why a claimed entry may not leave. What cannot be read raises: no entry is worth a guess."""
     limits = submitter.limits
     try:
         switch = control.switch(submitter.account)
-        if switch != "ACTIVE":
-            return "switch", f"the trading switch is {switch}"
-        if not control.count_entry(
-            submitter.account,
-            intent.session.isoformat(),
-            intent.intent_id,
-            intent.quantity * (intent.limit_price or 0),
-            limits.max_orders_per_day,
-            limits.max_notional_per_day,
-        ):
-            return "daily_limit", "the day's limit of orders or capital is used up"
-        if not _take(intent, submitter, control, clock):
-            return "request_budget", "the request budget for entries is used up"
-    except RetryableError as error:
-        return "control_unreadable", str(error)
+    except InvalidInputError as error:
+        return "switch", str(error)
+    if switch != "ACTIVE":
+        return "switch", f"the trading switch is {switch}"
+    if not control.count_entry(
+        submitter.account,
+        intent.session.isoformat(),
+        intent.intent_id,
+        intent.quantity * (intent.limit_price or 0),
+        limits.max_orders_per_day,
+        limits.max_notional_per_day,
+    ):
+        return "daily_limit", "the day's limit of orders or capital is used up"
+    if not _take(intent, submitter, control, clock):
+        return "request_budget", "the request budget for entries is used up"
     return None
 
 

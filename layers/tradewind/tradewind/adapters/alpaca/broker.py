@@ -15,10 +15,10 @@ from tradewind.adapters.alpaca.client import OneShotTradingClient
 from tradewind.adapters.alpaca.parsing import (
     BrokenAnswerError,
     account_of,
-    fill_of,
-    flattened,
+    fills_of,
     next_close_of,
     order_of,
+    orders_of,
     position_of,
 )
 from tradewind.errors import (
@@ -86,6 +86,20 @@ class AlpacaBroker:
         found = self._listed({"status": "open", "nested": "true", "symbols": symbol})
         return [order for order in found.values() if not order.status.is_final]
 
+    def parent_of(self, order: BrokerOrder) -> BrokerOrder | None:
+        # A body does not name its parent, and the list of open orders shows the leg of a filled
+        # entry alone: only the nested list of all orders tells.
+        query: dict[str, str | int] = {
+            "status": "all",
+            "nested": "true",
+            "symbols": order.symbol,
+            "limit": ORDERS_PAGE,
+            "direction": "desc",
+        }
+        found = {known.order_id: known for known in orders_of(self._page("/orders", query))}
+        leg = found.get(order.order_id)
+        return found.get(leg.parent_order_id or "") if leg is not None else None
+
     def fills(self, since: datetime) -> list[BrokerFill]:
         fills: list[BrokerFill] = []
         query: dict[str, str | int] = {
@@ -95,7 +109,7 @@ class AlpacaBroker:
         }
         while True:
             page = self._page("/account/activities/FILL", query)
-            fills.extend(fill_of(raw) for raw in page)
+            fills.extend(fills_of(page))
             if len(page) < ACTIVITIES_PAGE:
                 return fills
             query["page_token"] = page[-1]["id"]
@@ -118,8 +132,7 @@ class AlpacaBroker:
         paged: dict[str, str | int] = {**query, "limit": ORDERS_PAGE, "direction": "asc"}
         while True:
             page = self._page("/orders", paged)
-            for raw in page:
-                found.update({order.order_id: order for order in flattened(raw)})
+            found.update({order.order_id: order for order in orders_of(page)})
             if len(page) < ORDERS_PAGE:
                 break
             paged["after"] = page[-1]["submitted_at"]

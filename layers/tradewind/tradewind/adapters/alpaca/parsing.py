@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tradewind.errors import BrokerUnavailableError
+from tradewind.orders.ids import is_ours
 from tradewind.orders.model import (
     BrokerAccount,
     BrokerFill,
@@ -17,6 +19,8 @@ from tradewind.orders.model import (
     OrderStatus,
     Side,
 )
+
+logger = logging.getLogger(__name__)
 
 # Alpaca sends up to nine digits after the second; datetime keeps six.
 _BEYOND_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
@@ -39,6 +43,31 @@ def optional_number(value: object) -> Decimal | None:
     return None if value in (None, "") else number(value)
 
 
+def orders_of(items: Iterable[Mapping[str, Any]]) -> list[BrokerOrder]:
+    """All orders of a list with their legs. One that cannot be read and is not ours (an option, a
+    pre-sale) is left out: it must not keep us from managing our own."""
+    orders: list[BrokerOrder] = []
+    for raw in items:
+        try:
+            orders.extend(flattened(raw))
+        except BrokenAnswerError as error:
+            if is_ours(str(raw.get("client_order_id"))):
+                raise
+            logger.warning("a foreign order is left out: %s", error)
+    return orders
+
+
+def fills_of(items: Iterable[Mapping[str, Any]]) -> list[BrokerFill]:
+    """All fills of a list; one that neither buys nor sells shares as we do is foreign."""
+    fills: list[BrokerFill] = []
+    for raw in items:
+        if raw.get("side") in tuple(Side):
+            fills.append(fill_of(raw))
+        else:
+            logger.warning("a foreign fill is left out: side %r", raw.get("side"))
+    return fills
+
+
 def flattened(raw: Mapping[str, Any], parent: str | None = None) -> list[BrokerOrder]:
     """An order and its legs, each leg naming its parent."""
     orders = [order_of(raw, parent)]
@@ -57,7 +86,8 @@ def order_of(raw: Mapping[str, Any], parent: str | None = None) -> BrokerOrder:
             order_type=raw.get("order_type") or raw["type"],
             order_class=raw["order_class"] or "simple",
             status=OrderStatus(raw["status"]),
-            quantity=number(raw["qty"]),
+            # An order by dollar amount (foreign: ours name shares) has no quantity of its own.
+            quantity=number(raw["filled_qty"] if raw["qty"] is None else raw["qty"]),
             filled_quantity=number(raw["filled_qty"]),
             filled_avg_price=optional_number(raw["filled_avg_price"]),
             limit_price=optional_number(raw["limit_price"]),

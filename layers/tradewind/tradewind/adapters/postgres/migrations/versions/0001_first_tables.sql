@@ -108,7 +108,7 @@ CREATE TABLE order_intents (
     bar_time        timestamptz    NOT NULL,
     symbol          text           NOT NULL,
     kind            text           NOT NULL
-        CHECK (kind IN ('entry', 'exit', 'protect', 'reprice', 'cancel_entry')),
+        CHECK (kind IN ('entry', 'exit', 'protect', 'reprice', 'cancel_entry', 'cancel_stop')),
     side            order_side     NOT NULL,
     quantity        share_quantity NOT NULL CHECK (quantity > 0),
     order_type      text           NOT NULL CHECK (order_type IN ('market', 'limit', 'stop')),
