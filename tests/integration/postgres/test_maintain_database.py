@@ -222,9 +222,9 @@ def test_no_more_than_a_night_has_time_for(site: Site) -> None:
     with site.owner.transaction() as stores:
         stores.bar_months.ensure(date(2020, 1, 1), date(2020, 10, 1))
     first = site.run(keep_months=1)
-    assert [archive.month.month for archive in first.archived] == [1, 2, 3]
+    assert [archive.month.month for archive in first.archived] == [1, 2]
     assert first.due == 9 - ARCHIVED_IN_A_RUN
-    assert [archive.month.month for archive in site.run(keep_months=1).archived] == [4, 5, 6]
+    assert [archive.month.month for archive in site.run(keep_months=1).archived] == [3, 4]
 
 
 @pytest.mark.parametrize("fault", ["while writing", "after writing", "while reading back"])

@@ -10,6 +10,9 @@ from typing import Any
 
 from tradewind.errors import PayloadMismatchError
 
+# gzip's own; 9, Python's, takes five times the time for 7 % less.
+_LEVEL = 6
+
 
 class S3BarArchive:
     """Implements ``BarArchive``; ``client`` is a boto3 S3 client."""
@@ -20,10 +23,12 @@ class S3BarArchive:
 
     def write(self, key: str, portions: Iterable[str]) -> None:
         # To a file first: one request stores an object whole or not at all. 4 million bars (500
-        # symbols, one month) take about 80 MB of the 512 that a function has.
+        # symbols, one month) take about 95 MB of the 512 that a function has.
         with tempfile.TemporaryFile() as file:
             # No name and no time in it: the same bars make the same object.
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            with gzip.GzipFile(
+                filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0
+            ) as packed:
                 for portion in portions:
                     packed.write(portion.encode())
             file.seek(0)

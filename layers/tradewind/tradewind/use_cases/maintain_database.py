@@ -22,8 +22,8 @@ from tradewind.tradelog.rules import message_of_alert
 from tradewind.use_cases.unit_of_work import Database
 
 MONTHS_AHEAD = 3
-# What a run has time for, 500 symbols; when more is due, the next nights go on.
-ARCHIVED_IN_A_RUN = 3
+# What a run surely has time for with 500 symbols; when more is due, the next nights go on.
+ARCHIVED_IN_A_RUN = 2
 
 
 @dataclass(frozen=True, slots=True)
