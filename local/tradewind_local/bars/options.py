@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,7 +29,8 @@ def named_files(values: Sequence[str]) -> list[NamedFile]:
         if not equals or not symbol or not path:
             raise InvalidInputError(f"{value!r} is not like AAPL=aapl.csv")
         check_symbol(symbol)
-        named = NamedFile(symbol, Path(path))
+        # The shell leaves a ~ after the equals sign to us.
+        named = NamedFile(symbol, Path(os.path.expanduser(path)))
         if any(named.path == other.path for other in found):
             raise InvalidInputError(f"{path} is named twice")
         found.append(named)

@@ -17,7 +17,7 @@ from tradewind.use_cases.ports import Clock
 from tradewind_local.bars.budget import OwnBudget
 
 _URLS = {"alpaca": "https://data.alpaca.markets", "alpha_vantage": "https://www.alphavantage.co"}
-_KEYS = {
+KEYS = {
     "alpaca": ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"),
     "alpha_vantage": ("ALPHAVANTAGE_API_KEY",),
 }
@@ -56,12 +56,12 @@ def source_of(
 
 
 def _keys(name: str, variables: Mapping[str, str]) -> list[str]:
-    missing = [key for key in _KEYS[name] if not variables.get(key, "").strip()]
+    missing = [key for key in KEYS[name] if not variables.get(key, "").strip()]
     if missing:
         raise InvalidInputError(
             f"--provider {name} needs {' and '.join(missing)} in the environment"
         )
-    return [variables[key].strip() for key in _KEYS[name]]
+    return [variables[key].strip() for key in KEYS[name]]
 
 
 def _checked(url: str) -> str:

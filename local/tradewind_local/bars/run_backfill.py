@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from tradewind.adapters.clock import SystemClock
-from tradewind.errors import InvalidInputError, OutsideCalendarError
+from tradewind.errors import InvalidInputError, KeyRefusedError, OutsideCalendarError
 from tradewind.market.bar import MINUTE, to_iso
 from tradewind.market.intake import availability_of
 from tradewind.market.session import Session
@@ -23,7 +23,7 @@ from tradewind.use_cases.store_bars import covered_sessions
 from tradewind_local.bars.database import opened, target_of
 from tradewind_local.bars.options import dates_of, split_factors, symbols_of
 from tradewind_local.bars.progress import console_for_output, progress, say
-from tradewind_local.bars.provider import source_of
+from tradewind_local.bars.provider import KEYS, source_of
 from tradewind_local.bars.report import NEW_YORK, print_report, report_payload
 
 
@@ -77,7 +77,7 @@ def run_backfill(options: BackfillOptions) -> dict[str, Any]:
         covered = covered_sessions(wanted, database=store, until=as_of)
     intakes = list(done.intakes.values())
     print_report(console, intakes, covered)
-    _say_ending(console, done)
+    _say_ending(console, done, options.provider)
     report = report_payload("backfill", target.name, as_of, intakes, covered)
     missing = availability_of(covered).missing
     report["complete"] = report["complete"] and not (done.stopped or done.unknown or missing)
@@ -103,7 +103,11 @@ def _ending(done: Backfilled) -> dict[str, Any]:
     stopped = None
     if done.stopped is not None:
         at = done.stopped.go_on_at
-        stopped = {"cause": done.stopped.cause, "go_on_at": None if at is None else to_iso(at)}
+        stopped = {
+            "error": done.stopped.error,
+            "cause": done.stopped.cause,
+            "go_on_at": None if at is None else to_iso(at),
+        }
     return {
         "asked": done.asked,
         "skipped": done.skipped,
@@ -112,7 +116,7 @@ def _ending(done: Backfilled) -> dict[str, Any]:
     }
 
 
-def _say_ending(console: Console, done: Backfilled) -> None:
+def _say_ending(console: Console, done: Backfilled, provider: str) -> None:
     if done.skipped:
         say(console, f"{done.skipped} sessions of symbols were complete and not asked for")
     for symbol, cause in done.unknown.items():
@@ -123,5 +127,8 @@ def _say_ending(console: Console, done: Backfilled) -> None:
             # Rounded up: a second too early is refused again.
             at = done.stopped.go_on_at + timedelta(seconds=60)
             when = f"after {at.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"
-        say(console, f"stopped: {done.stopped.cause}")
+        say(console, f"stopped: {done.stopped.error}: {done.stopped.cause}")
+        if done.stopped.error == KeyRefusedError.__name__:
+            say(console, f"The key comes from {' and '.join(KEYS[provider])} in the environment.")
+            return
         say(console, f"Run the same command {when}: it goes on from here.")

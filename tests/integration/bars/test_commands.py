@@ -170,6 +170,18 @@ def test_a_split_by_hand(url: str, password: str, tmp_path: Path) -> None:
     assert told.code == 0
 
 
+def test_a_label_that_is_probably_wrong_is_told_of(url: str, password: str, tmp_path: Path) -> None:
+    path = tmp_path / "end.csv"
+    path.write_text(HEADER + minutes(390, "2020-11-12 09:31") + minutes(390, "2020-11-13 09:31"))
+    done = bars("import", f"AAPL={path}", "--database", url, PGPASSWORD=password)
+    assert "2 of 2 sessions lack their first minute: are the rows labelled" in done.said
+    path.write_text(HEADER + minutes(390, "2020-11-12 09:30") + minutes(390, "2020-11-13 09:30"))
+    done = bars("import", f"MSFT={path}", "--label", "end", "--database", url, PGPASSWORD=password)
+    assert "2 of 2 sessions lack their last minute" in done.said
+    right = bars("import", f"IBM={path}", "--database", url, PGPASSWORD=password)
+    assert "lack" not in right.said
+
+
 BAD = [
     (["import"], "Missing argument 'SYMBOL=FILE...'"),
     (["import", "good.csv"], "'good.csv' is not like AAPL=aapl.csv"),
@@ -382,8 +394,8 @@ def test_a_refused_key_stops_it(exchange: ExchangeProcess, url: str, password: s
         "backfill", *RANGE, "--url", exchange.url, "--database", url, PGPASSWORD=password, **KEYS
     )
     assert done.code == 1
-    assert "stopped: " in done.said
-    assert "status 401" in done.said
+    assert "stopped: KeyRefusedError: " in done.said
+    assert "The key comes from APCA_API_KEY_ID and APCA_API_SECRET_KEY" in done.said
 
 
 BAD_BACKFILLS: list[tuple[list[str], dict[str, str], str]] = [

@@ -205,7 +205,7 @@ def test_a_quota_ends_it_and_it_goes_on_from_there(backfill: Backfill) -> None:
     provider = FakeProvider(market(), [None, None, DailyQuotaError("25 a day", 40_000)])
     done = backfill.run(provider)
     assert done.stopped is not None
-    assert done.stopped.cause == "25 a day"
+    assert (done.stopped.error, done.stopped.cause) == ("DailyQuotaError", "25 a day")
     assert done.stopped.go_on_at == NOW + timedelta(seconds=40_000)
     assert (done.asked, counts(done)["AAPL"]) == (4, (780, 0, 0))
     provider = FakeProvider(market())

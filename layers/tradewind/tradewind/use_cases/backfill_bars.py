@@ -12,6 +12,7 @@ from tradewind.errors import (
     ProviderRefusedError,
     RetryableError,
     ThrottledError,
+    TradewindError,
     UnknownSymbolError,
 )
 from tradewind.market.answer import Answer, Question
@@ -50,8 +51,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Why not everything was asked for; ``go_on_at`` when the provider named a time."""
+    """Why not everything was asked for: the error's name and words; ``go_on_at`` when the provider
+    named a time."""
 
+    error: str
     cause: str
     go_on_at: datetime | None
 
@@ -78,9 +81,9 @@ class _Call:
 
 
 class _StopError(Exception):
-    def __init__(self, cause: str, go_on_at: datetime | None = None) -> None:
-        super().__init__(cause)
-        self.go_on_at = go_on_at
+    def __init__(self, error: TradewindError, go_on_at: datetime | None = None) -> None:
+        super().__init__(str(error))
+        self.stopped = Stopped(type(error).__name__, str(error), go_on_at)
 
 
 def backfill_bars(
@@ -125,7 +128,7 @@ def backfill_bars(
             done.asked += len(call.symbols) * len(call.sessions)
             progress(done.skipped + done.asked, call.sessions[-1].date.isoformat())
     except _StopError as stop:
-        done.stopped = Stopped(str(stop), stop.go_on_at)
+        done.stopped = stop.stopped
     for shelf in shelves.values():
         shelf.close(clock.now())
     return done
@@ -186,15 +189,15 @@ def _ask(call: _Call, source: Source, clock: Clock, done: Backfilled) -> Answer 
             done.unknown.update(dict.fromkeys(question.symbols, str(error)))
             return None
         except ProviderRefusedError as error:
-            raise _StopError(str(error)) from error
+            raise _StopError(error) from error
         except RetryableError as error:
             wait = FIRST_PAUSE * 2 ** (attempt - 1)
             if isinstance(error, ThrottledError) and error.retry_after is not None:
                 wait = error.retry_after
             if wait > LONGEST_WAIT:
-                raise _StopError(str(error), clock.now() + timedelta(seconds=wait)) from error
+                raise _StopError(error, clock.now() + timedelta(seconds=wait)) from error
             if attempt == ATTEMPTS:
-                raise _StopError(str(error)) from error
+                raise _StopError(error) from error
             logger.warning("%s: again in %.0f s: %s", source.name, wait, error)
             clock.sleep(wait)
             attempt += 1
