@@ -1,11 +1,11 @@
-"""``make bench``: cold imports, steps of a replayed hour, a full database, an import."""
+"""``make bench``: cold imports, steps of a replayed hour, a minute of 500 symbols, a full database, an import."""
 
 from __future__ import annotations
 
 import platform
 import sys
 
-from benchmarks import cold_imports, cycle, import_bars, storage
+from benchmarks import cold_imports, cycle, import_bars, ingest, storage
 
 
 def main() -> int:
@@ -13,6 +13,8 @@ def main() -> int:
     print(cold_imports.table())
     print()
     print(cycle.table())
+    print()
+    print(ingest.table())
     print()
     print(storage.table())
     print()
