@@ -64,7 +64,8 @@ class PostgresServer:
     ``with PostgresServer(folder) as server:`` starts and stops it; ``start()`` must be called from
     a thread that lives as long as the server is wanted. Connect as ``user`` with ``password`` to
     ``database`` at ``host``:``port`` or through the socket in ``socket_dir``. ``settings`` go on
-    top of the server's own configuration (tests switch ``fsync`` off with it).
+    top of the server's own configuration (tests switch ``fsync`` off with it); ``port`` is the one
+    wanted: 0, or where it is taken, any free one.
 
     Raises InvalidInputError when the folder cannot be used, DatabaseUnavailableError when the
     server does not come up; both say why in one line.
@@ -74,8 +75,11 @@ class PostgresServer:
     user = OWNER
     database = OWNER
 
-    def __init__(self, folder: Path | str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path | str, settings: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
         self.folder = Path(folder).resolve()
+        self._wanted_port = port
         self.port = 0
         self.password = ""
         self.socket_dir = Path()
@@ -260,8 +264,8 @@ class PostgresServer:
             )
 
     def _run_server(self) -> None:
-        for _ in range(_PORT_ATTEMPTS):
-            self.port = _free_port()
+        for attempt in range(_PORT_ATTEMPTS):
+            self.port = (self._wanted_port if attempt == 0 else 0) or _free_port()
             settings = {
                 **self._settings,
                 "port": str(self.port),

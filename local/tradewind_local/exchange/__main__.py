@@ -35,7 +35,7 @@ def main() -> int:
         lock = _take(options.state)
         store = Store(options.state / "exchange.sqlite")
         store.open_account(options.seed, options.cash)
-        server = ExchangeServer(Application(store, default_table(), options.seed), options.port)
+        server = _server(Application(store, default_table(), options.seed), options.port)
     except TradewindError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -55,11 +55,20 @@ def main() -> int:
     return 0
 
 
+def _server(application: Application, port: int) -> ExchangeServer:
+    try:
+        return ExchangeServer(application, port)
+    except OSError:
+        return ExchangeServer(application, 0)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tradewind_local.exchange", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--port-file", type=Path, required=True, help="written once it listens")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument(
+        "--port", type=int, default=0, help="where it is taken, and for 0: a free one"
+    )
     parser.add_argument("--seed", type=int, default=1, help="shapes ticks and ids")
     parser.add_argument("--cash", type=Decimal, default=Decimal(100_000), help="USD to start with")
     parser.add_argument("--parent", type=int, help="process to die with")

@@ -32,6 +32,7 @@ class ExchangeControl:
         if parts.scheme != "http" or parts.hostname is None or parts.port is None:
             raise InvalidInputError(f"not the URL of an exchange: {url!r}")
         self.url = url
+        self.port = parts.port
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
         self._lock = threading.Lock()
 

@@ -31,12 +31,20 @@ class ExchangeProcess:
     the parent leaves nothing behind): start it from a thread that lives as long as it is needed.
     """
 
-    def __init__(self, state_dir: Path, seed: int = 1, cash: Decimal = Decimal(100_000)) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        seed: int = 1,
+        cash: Decimal = Decimal(100_000),
+        port: int = 0,
+    ) -> None:
         """``seed`` shapes the ticks inside the bars and all ids; ``cash`` in USD opens the account.
-        Both are fixed when ``state_dir`` is first used."""
+        Both are fixed when ``state_dir`` is first used. ``port`` is the one wanted: 0, or where it
+        is taken, any free one."""
         self._state_dir = state_dir
         self._seed = seed
         self._cash = cash
+        self._wanted_port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._control: ExchangeControl | None = None
 
@@ -50,6 +58,10 @@ class ExchangeProcess:
         if self._control is None:
             raise ExchangeStartError("the simulated exchange is not running")
         return self._control
+
+    @property
+    def port(self) -> int:
+        return self.control.port
 
     @property
     def pid(self) -> int:
@@ -75,6 +87,7 @@ class ExchangeProcess:
                     "tradewind_local.exchange",
                     *("--state", str(self._state_dir)),
                     *("--port-file", str(port_file)),
+                    *("--port", str(self._wanted_port)),
                     *("--seed", str(self._seed)),
                     *("--cash", str(self._cash)),
                     *("--parent", str(os.getpid())),

@@ -57,7 +57,7 @@ class SessionDriver:
         self._twin = twin
         self._functions = twin.cloud.client("lambda")
         self._executions = twin.cloud.client("stepfunctions")
-        self._queues = twin.cloud.client("sqs")
+        self._queues = twin.queues()
         self._target, self._input = self._schedule()
         machines = list(twin.deployment.of_type("AWS::StepFunctions::StateMachine").values())
         self._execution_prefix = machines[0].replace(":stateMachine:", ":execution:")
@@ -78,28 +78,14 @@ class SessionDriver:
 
     def drain(self) -> dict[str, int]:
         """Wait until the queues that feed functions are empty; the messages left, by queue."""
-        mappings = self._functions.list_event_source_mappings()["EventSourceMappings"]
-        fed = {mapping["EventSourceArn"].rsplit(":", 1)[1] for mapping in mappings}
         deadline = time.monotonic() + _DRAIN_SECONDS
-        while True:
-            left = {name: count for name, count in self._queue_lengths().items() if name in fed}
-            if not any(left.values()) or time.monotonic() > deadline:
-                return {name: count for name, count in left.items() if count}
+        while (left := self._queues.undelivered()) and time.monotonic() < deadline:
             time.sleep(0.1)
+        return left
 
     def dead_letters(self) -> dict[str, int]:
         """Messages in the queues that no function reads: logical name -> count, zeros left out."""
-        mappings = self._functions.list_event_source_mappings()["EventSourceMappings"]
-        fed = {mapping["EventSourceArn"].rsplit(":", 1)[1] for mapping in mappings}
-        logical = {
-            url.rsplit("/", 1)[1]: name
-            for name, url in self._twin.deployment.of_type("AWS::SQS::Queue").items()
-        }
-        return {
-            logical[name]: count
-            for name, count in self._queue_lengths().items()
-            if count and name not in fed
-        }
+        return self._queues.dead_letters()
 
     def _schedule(self) -> tuple[str, str]:
         scheduler = self._twin.cloud.client("scheduler")
@@ -156,18 +142,3 @@ class SessionDriver:
         except self._executions.exceptions.ExecutionDoesNotExist:
             return None
         return execution
-
-    def _queue_lengths(self) -> dict[str, int]:
-        """Messages in each queue of the stack, waiting, delayed or being worked on."""
-        wanted = (
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        )
-        lengths = {}
-        for url in self._twin.deployment.of_type("AWS::SQS::Queue").values():
-            attributes = self._queues.get_queue_attributes(
-                QueueUrl=url, AttributeNames=list(wanted)
-            )["Attributes"]
-            lengths[url.rsplit("/", 1)[1]] = sum(int(attributes.get(name, 0)) for name in wanted)
-        return lengths

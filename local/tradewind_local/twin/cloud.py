@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tradewind_local.twin.ports import free_port, is_free
 from tradewind_local.twin.supervisor import ProcessFailedError, Supervisor, wait_until
 
 REGION = "us-east-1"
@@ -43,21 +43,29 @@ class LocalCloud:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def _saved(self) -> Path:
-        """Exists when ``state/`` was saved whole."""
+    def saved(self) -> bool:
+        """Whether there is a state that was saved whole."""
+        return self._saved_mark.exists()
+
+    @property
+    def _saved_mark(self) -> Path:
         return self._folder / "saved"
 
     @property
     def log(self) -> Path:
         return self._folder / "cloud.log"
 
-    def start(self) -> None:
-        self.resumed = self._saved.exists()
-        if not self.resumed:
-            # Objects are written at once and all else at a clean stop: halves do not fit together.
-            self.forget()
+    def start(self, port: int) -> None:
+        """Go on from the saved state when ``port`` is the one it was saved on and still free;
+        otherwise, and for port 0, start a new cloud on any port."""
+        self.resumed = port != 0 and self.saved and is_free(port)
         for attempt in range(1, _START_ATTEMPTS + 1):
-            self.port = _free_port()
+            if not self.resumed:
+                # Objects are written at once and all else at a clean stop, with the port in it:
+                # halves do not fit together.
+                self.forget()
+                port = free_port()
+            self.port = port
             self._prepare_folder()
             self._process = self._supervisor.start(
                 "local cloud",
@@ -74,16 +82,17 @@ class LocalCloud:
                 self._supervisor.stop(self._process, 0)
                 if not taken or attempt == _START_ATTEMPTS:
                     raise
+                self.resumed = False
             else:
                 return
 
     def stop(self) -> None:
         """Stop it so that it saves its state; then its workers, whatever they are doing."""
         if self._process is not None:
-            self._saved.unlink(missing_ok=True)
+            self._saved_mark.unlink(missing_ok=True)
             self._supervisor.stop(self._process, _STOP_SECONDS)
             if self._process.returncode == 0:
-                self._saved.touch()
+                self._saved_mark.touch()
             self._process = None
 
     def kill(self) -> None:
@@ -94,7 +103,7 @@ class LocalCloud:
 
     def forget(self) -> None:
         """Throw the saved state away (the process must be stopped)."""
-        self._saved.unlink(missing_ok=True)
+        self._saved_mark.unlink(missing_ok=True)
         for part in ("state", "s3"):
             shutil.rmtree(self._folder / part, ignore_errors=True)
 
@@ -159,9 +168,3 @@ class LocalCloud:
             return False
         finally:
             connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -22,7 +22,7 @@ class StateFolder:
 
     Layout: ``postgres/`` (the database), ``cloud/`` (the local cloud), ``exchange/`` (the
     simulated exchange), ``reports/`` (REPORT lines of the functions, of the last command), ``seed``
-    (that of the exchange), ``processes.json`` (what runs) and ``lock``.
+    (that of the exchange), ``ports.json``, ``processes.json`` (what runs) and ``lock``.
     """
 
     def __init__(self, path: Path, temporary: bool) -> None:
@@ -79,6 +79,10 @@ class StateFolder:
     @property
     def exchange(self) -> Path:
         return self.path / "exchange"
+
+    @property
+    def ports(self) -> Path:
+        return self.path / "ports.json"
 
     def settle_seed(self, seed: int) -> None:
         """The exchange keeps the seed it was founded with; InvalidInputError for another one."""

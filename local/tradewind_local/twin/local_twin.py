@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from tradewind_local.postgres_server import PostgresServer
 from tradewind_local.twin.cloud import LocalCloud
 from tradewind_local.twin.deploy import DeployFailedError, Deployment, LocalSettings, deploy
 from tradewind_local.twin.folder import StateFolder
+from tradewind_local.twin.ports import Ports
+from tradewind_local.twin.queues import Queues
 from tradewind_local.twin.template import StandIns
 
 # The database roles that functions log in as; migrate_schema creates them without a password,
 # because on AWS they log in by IAM token.
 _LOGINS_LIKE = "tw\\_%"
 _EXECUTIONS_SECONDS = 15.0
+_QUEUES_SECONDS = 5.0
 
 Say = Callable[[str], None]
 
@@ -42,8 +46,9 @@ class LocalTwin:
         self._folder = folder
         self._symbols = symbols
         self.reports = folder.fresh_reports()
-        self.postgres = PostgresServer(folder.postgres)
-        self.exchange = ExchangeProcess(folder.exchange, seed=seed)
+        self._ports = Ports.read(folder.ports)
+        self.postgres = PostgresServer(folder.postgres, port=self._ports.postgres)
+        self.exchange = ExchangeProcess(folder.exchange, seed=seed, port=self._ports.exchange)
         self.cloud = LocalCloud(folder.cloud, folder.supervisor)
         self.deployment = Deployment([], {}, {}, {})
         self._complete = False
@@ -57,7 +62,7 @@ class LocalTwin:
             say(f"ended a {name} that an earlier command left behind")
         self.postgres.start()
         self.exchange.start()
-        self.cloud.start()
+        self._start_cloud(say)
         self._deploy(say)
         self._let_functions_log_in()
         self._fill_secrets()
@@ -69,12 +74,16 @@ class LocalTwin:
         forgotten one is simply run again."""
         try:
             if self._complete and self.cloud.alive() and self._executions_ended():
+                self._let_queues_run_dry()
                 self.cloud.stop()
         finally:
             self.cloud.kill()
             self.exchange.stop()
             self.postgres.stop()
             self._folder.supervisor.forget_all()
+
+    def queues(self) -> Queues:
+        return Queues(self.cloud, self.deployment.of_type("AWS::SQS::Queue"))
 
     def owner_connection(self) -> pg8000.native.Connection:
         """A connection to the database as its owner."""
@@ -85,6 +94,18 @@ class LocalTwin:
             database=self.postgres.database,
             password=self.postgres.password,
         )
+
+    def _start_cloud(self, say: Say) -> None:
+        """The saved cloud is gone on from only where every server is on its old port again; a new
+        one is no loss but of time: what was decided and sent stands in database and exchange."""
+        noted = self._ports
+        ports = Ports(self.postgres.port, self.exchange.port, noted.cloud)
+        saved = noted.cloud != 0 and self.cloud.saved
+        self.cloud.start(noted.cloud if ports == noted else 0)
+        if saved and not self.cloud.resumed:
+            say("a port of the saved local cloud is taken, starting with a new one")
+        self._ports = replace(ports, cloud=self.cloud.port)
+        self._ports.write(self._folder.ports)
 
     def _deploy(self, say: Say) -> None:
         settings = LocalSettings(
@@ -115,8 +136,8 @@ class LocalTwin:
                 raise
             say(f"the saved local cloud cannot be updated, starting with a new one ({failure})")
             self.cloud.kill()
-            self.cloud.forget()
-            self.cloud.start()
+            self._ports = replace(self._ports, cloud=0)
+            self._start_cloud(say)
             self.deployment = deploy(self._root, self.cloud, self.reports, settings)
 
     def _let_functions_log_in(self) -> None:
@@ -144,6 +165,14 @@ class LocalTwin:
             secrets.put_secret_value(
                 SecretId=self.deployment.resources[name], SecretString=json.dumps(values[name])
             )
+
+    def _let_queues_run_dry(self) -> None:
+        """A message in a function's hands when everything stops stays hidden from the next command
+        for minutes. Those that nobody could deliver by now are saved with their queue."""
+        queues = self.queues()
+        deadline = time.monotonic() + _QUEUES_SECONDS
+        while self.cloud.alive() and queues.undelivered() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _executions_ended(self) -> bool:
         """Wait for running executions; False when some are still running after a while."""

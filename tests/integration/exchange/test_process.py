@@ -124,6 +124,15 @@ def test_two_exchanges_do_not_share_a_state(tmp_path: Path) -> None:
         assert first.control.clock() is None  # the first one never noticed
 
 
+def test_it_takes_the_port_asked_for_and_another_where_that_is_taken(tmp_path: Path) -> None:
+    with ExchangeProcess(tmp_path / "first") as first:
+        port = first.port
+        with ExchangeProcess(tmp_path / "second", port=port) as second:
+            assert second.port != port
+    with ExchangeProcess(tmp_path / "first", port=port) as again:
+        assert again.port == port
+
+
 def test_it_binds_the_loopback_only_and_leaves_nothing_behind(tmp_path: Path) -> None:
     process = ExchangeProcess(tmp_path)
     process.start()

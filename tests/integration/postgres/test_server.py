@@ -113,6 +113,17 @@ def test_a_taken_port_is_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert server.port == free
 
 
+def test_it_takes_the_port_asked_for_and_another_where_that_is_taken(tmp_path: Path) -> None:
+    port = server_module._free_port()
+    with PostgresServer(tmp_path, FAST, port=port) as server:
+        assert server.port == port
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        PostgresServer(tmp_path, FAST, port=port) as server,
+    ):
+        assert server.port != port
+
+
 def test_a_setting_it_does_not_know_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailableError, match='"no_such_setting"') as failed:
         PostgresServer(tmp_path, {"no_such_setting": "1"}).start()
