@@ -51,6 +51,9 @@ BROKEN = [
     ("2020-11-12 09:30,2,4,1,3,x", "volume_not_a_number", "volume 'x' is not a number"),
     ("2020-11-12 09:30,2,4,1,3,1.5", "volume_not_whole", "not a whole number of shares"),
     ('2020-11-12 09:30,"2,4,1,3,9', "too_few_columns", "has 2 columns"),
+    ("2020-11-12 09:30,2,4,1,3,1,000", "too_many_columns", "has 7 columns where the header has 6"),
+    (f"2020-11-12 09:30,{'1' * 21},4,1,3,9", "price_too_long", "has more than 20 digits"),
+    (f"2020-11-12 09:30,2,4,1,3,{2**63}", "volume_too_large", "is more than 9223372036854775807"),
 ]
 
 

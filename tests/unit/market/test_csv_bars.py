@@ -53,6 +53,8 @@ def test_a_row_becomes_a_bar_with_the_digits_of_the_text() -> None:
         ("volume , close,low,high,open, timestamp", "9,3,1,4,2, 2020-11-12 09:30:00"),
         (f"{HEADER},average,barCount", "2020-11-12T09:30:00-05:00,2,4,1,3,9.0,2.5,7"),
         (HEADER, "2020-11-12T14:30:00Z,2,4,1,3,9"),
+        (HEADER, "2020-11-12T14:30:00Z,2,4,1,3,9,, "),  # empty cells at the end say nothing
+        (HEADER, f"2020-11-12T14:30:00Z,2,4,1,{'0' * 30}3.{'0' * 20},9"),
         (f"date,{HEADER}", "someday,2020-11-12 09:30:00,2,4,1,3,9"),  # timestamp comes first
     ],
 )
@@ -123,6 +125,14 @@ REFUSED = [
     ([HEADER, "2020-11-12 09:30,2,4,1,3,9.5"], r"row 2: volume '9.5' is not a whole number"),
     ([HEADER, "2020-11-12 09:30,2,4,1,3,many"], r"row 2: volume 'many' is not a number"),
     ([HEADER, ROW, "2020-11-12 09:31,2,4"], r"row 3: has 3 columns where the header has 6"),
+    # 1,000 shares, without quotes
+    ([HEADER, ROW, "2020-11-12 09:31,2,4,1,3,1,000"], r"row 3: has 7 columns .* without commas"),
+    ([HEADER, "2020-11-12 09:30,2,4,1,3,9,,x"], r"row 2: has 8 columns where the header has 6"),
+    # what no database column holds
+    ([HEADER, f"2020-11-12 09:30,2,4,1,3,{2**63}"], r"row 2: volume '9223372036854775808' is more"),
+    ([HEADER, f"2020-11-12 09:30,2,4,1,3,{'9' * 5000}"], r"row 2: volume '9+…' is more than"),
+    ([HEADER, f"2020-11-12 09:30,2,1{'0' * 20},1,3,9"], r"row 2: price .* more than 20 digits"),
+    ([HEADER, f"2020-11-12 09:30,2,4,1,3.{'1' * 21},9"], r"row 2: price .* more than 20 digits"),
 ]
 
 
@@ -137,6 +147,12 @@ def test_one_line_names_file_row_and_cause(lines: list[str], message: str) -> No
 def test_the_clock_change_is_no_trouble_with_offsets() -> None:
     twice = parse(HEADER, "2020-11-01 01:30-04:00,2,4,1,3,9", "2020-11-01 01:30-05:00,2,4,1,3,9")
     assert [bar.start for bar in twice] == [utc("2020-11-01 05:30"), utc("2020-11-01 06:30")]
+
+
+def test_the_largest_numbers_are_read_whole() -> None:
+    largest = "9" * 20
+    (bar,) = parse(HEADER, f"2020-11-12 09:30,{largest},{largest},1,3,{2**63 - 1}")
+    assert (str(bar.high), bar.volume) == (largest, 2**63 - 1)
 
 
 def test_files_that_cannot_be_opened_or_are_no_text(tmp_path: Path) -> None:

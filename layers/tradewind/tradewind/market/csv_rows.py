@@ -43,6 +43,11 @@ _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d", re.ASCII).match
 _DAY = 11
 # Prices of a file repeat; so many different ones are remembered.
 _MOST_PRICES = 50_000
+# Of a price, before and after the point each: no price has as many, no database must hold more.
+_MOST_DIGITS = 20
+# PostgreSQL's bigint.
+_LARGEST_VOLUME = 2**63 - 1
+_SAFE_VOLUME_DIGITS = 18
 
 
 class RowReason(StrEnum):
@@ -51,11 +56,14 @@ class RowReason(StrEnum):
     NOT_TEXT = "not_text"
     NOT_CSV = "not_csv"
     TOO_FEW_COLUMNS = "too_few_columns"
+    TOO_MANY_COLUMNS = "too_many_columns"
     TIME_NOT_UNDERSTOOD = "time_not_understood"
     TIME_AMBIGUOUS = "time_ambiguous"
     PRICE_NOT_A_NUMBER = "price_not_a_number"
+    PRICE_TOO_LONG = "price_too_long"
     VOLUME_NOT_A_NUMBER = "volume_not_a_number"
     VOLUME_NOT_WHOLE = "volume_not_whole"
+    VOLUME_TOO_LARGE = "volume_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +112,8 @@ class RowReader:
             return RowFault(row, error.code, str(error))
 
     def _bar(self, cells: Sequence[str]) -> Bar:
-        if len(cells) < self._width:
-            raise _UnreadableError(
-                RowReason.TOO_FEW_COLUMNS,
-                f"has {len(cells)} columns where the header has {self._width}",
-            )
+        if len(cells) != self._width:
+            self._check_width(cells)
         moment, opened, high, low, close, volume = map(str.strip, self._take(cells))
         prices = self._prices
         return Bar(
@@ -118,8 +123,23 @@ class RowReader:
             prices.get(high) or self._price(high),
             prices.get(low) or self._price(low),
             prices.get(close) or self._price(close),
-            int(volume) if volume.isascii() and volume.isdigit() else _volume(volume),
+            int(volume)
+            if len(volume) <= _SAFE_VOLUME_DIGITS and volume.isascii() and volume.isdigit()
+            else _volume(volume),
             "file",
+        )
+
+    def _check_width(self, cells: Sequence[str]) -> None:
+        if len(cells) < self._width:
+            code, hint = RowReason.TOO_FEW_COLUMNS, ""
+        elif any(map(str.strip, cells[self._width :])):
+            # 1,000 without quotes would be read as 1.
+            code = RowReason.TOO_MANY_COLUMNS
+            hint = "; numbers are written without commas between their digits"
+        else:
+            return
+        raise _UnreadableError(
+            code, f"has {len(cells)} columns where the header has {self._width}{hint}"
         )
 
     def _start(self, text: str) -> datetime:
@@ -171,6 +191,13 @@ class RowReader:
     def _price(self, text: str) -> Decimal:
         if not _NUMBER(text):
             raise _UnreadableError(RowReason.PRICE_NOT_A_NUMBER, f"price {text!r} is not a number")
+        whole, _, fraction = text.lstrip("+-0").partition(".")
+        if max(len(whole), len(fraction)) > _MOST_DIGITS:
+            raise _UnreadableError(
+                RowReason.PRICE_TOO_LONG,
+                f"price {_shortened(text)} has more than {_MOST_DIGITS} digits before or after "
+                "the point",
+            )
         if len(self._prices) >= _MOST_PRICES:
             self._prices.clear()
         price = self._prices[text] = Decimal(text)
@@ -181,11 +208,20 @@ def _volume(text: str) -> int:
     if not _NUMBER(text):
         raise _UnreadableError(RowReason.VOLUME_NOT_A_NUMBER, f"volume {text!r} is not a number")
     volume = Decimal(text)
+    if volume > _LARGEST_VOLUME:
+        raise _UnreadableError(
+            RowReason.VOLUME_TOO_LARGE,
+            f"volume {_shortened(text)} is more than {_LARGEST_VOLUME}",
+        )
     if volume != int(volume):
         raise _UnreadableError(
             RowReason.VOLUME_NOT_WHOLE, f"volume {text!r} is not a whole number of shares"
         )
     return int(volume)
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
 
 
 def _places(header: Sequence[str], name: str) -> list[int]:
