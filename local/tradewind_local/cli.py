@@ -10,7 +10,7 @@ from tradewind.errors import InvalidInputError
 from tradewind.market.csv_rows import Label
 
 from tradewind_local.bars.commands import bars
-from tradewind_local.command_end import FAILED, in_one_line
+from tradewind_local.command_end import FAILED, OneLineGroup, in_one_line
 from tradewind_local.json_file import check_json_file
 from tradewind_local.replay.plan import (
     DEFAULT_SYMBOLS,
@@ -22,7 +22,7 @@ from tradewind_local.replay.plan import (
 )
 
 
-@click.group()
+@click.group(cls=OneLineGroup)
 def main() -> None:
     """Tradewind on this machine."""
 
@@ -101,10 +101,12 @@ def run(
     with in_one_line("tradewind run"):
         plan = _plan(bars_options, day, minutes, label, timezone, symbols, seed)
         check_json_file(json_file)
-        from tradewind_local.replay.command import replay  # a second of imports, after the checks
+        # a second of imports, after the checks
+        from tradewind_local.replay.command import replay
+        from tradewind_local.replay.summary import sound
 
         summary = replay(plan, state=state, seed=seed, keep=keep, json_file=json_file)
-    if summary["executions_failed"]:
+    if not sound(summary):
         sys.exit(FAILED)
 
 

@@ -4,15 +4,43 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from tradewind.errors import InvalidInputError, TradewindError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+class OneLineGroup(click.Group):
+    """The commands, which tell what is wrong with their options in one line, too."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as asked:
+            asked.show()
+            sys.exit(asked.exit_code)
+        except click.ClickException as error:
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            command = context.command_path if context else "tradewind"
+            fault = " ".join(error.format_message().split()).rstrip(".")
+            _leave(f"{command}: {fault}; see {command} --help", BAD_INPUT)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        if standalone_mode:
+            sys.exit(code)
+        return code
 
 
 @contextmanager

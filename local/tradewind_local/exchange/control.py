@@ -23,6 +23,10 @@ class ExchangeControlError(TradewindError):
     """The exchange refused a control request, or is not there."""
 
 
+class ExchangeRefusedError(ExchangeControlError):
+    """The exchange understood a control request and will not do it; the message says why."""
+
+
 class ExchangeControl:
     """Talks to ``/_sim`` of one exchange over one kept-alive connection; safe between threads."""
 
@@ -39,7 +43,8 @@ class ExchangeControl:
     def load_bars(self, bars: Sequence[Bar]) -> int:
         """Add bars, history and session alike, in any order; how many were not there before.
 
-        A bar that is there already is left alone; one that contradicts it is refused.
+        A bar that is there already is left alone; one that contradicts it is refused
+        (ExchangeRefusedError).
         """
         loaded = 0
         for first in range(0, len(bars), BARS_PER_REQUEST):
@@ -137,5 +142,7 @@ class ExchangeControl:
                 ) from error
         answer: dict[str, Any] = json.loads(text)
         if response.status != http.client.OK:
-            raise ExchangeControlError(str(answer.get("message", answer)))
+            failed = response.status >= http.client.INTERNAL_SERVER_ERROR
+            kind = ExchangeControlError if failed else ExchangeRefusedError
+            raise kind(str(answer.get("message", answer)))
         return answer

@@ -15,7 +15,7 @@ from rich.console import Console
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import to_iso
 
-from tradewind_local.exchange.control import ExchangeControlError
+from tradewind_local.exchange.control import ExchangeRefusedError
 from tradewind_local.json_file import write_json_file
 from tradewind_local.replay.driver import MinuteRun, ReplayFailedError, SessionDriver
 from tradewind_local.replay.ledger import Ledger
@@ -126,7 +126,8 @@ def _replay_on(twin: LocalTwin, plan: ReplayPlan, console: Console) -> dict[str,
 
 
 def _feed_market(twin: LocalTwin, plan: ReplayPlan) -> None:
-    """Give the exchange its bars. InvalidInputError when the folder's market is another one."""
+    """Give the exchange its bars. InvalidInputError when the folder's market is another one,
+    ExchangeControlError when the exchange itself fails."""
     now = twin.market.clock()
     if now is not None and now.date() > plan.session.date:
         raise InvalidInputError(
@@ -135,7 +136,7 @@ def _feed_market(twin: LocalTwin, plan: ReplayPlan) -> None:
         )
     try:
         twin.market.load_bars([*plan.history, *plan.bars])
-    except ExchangeControlError as error:
+    except ExchangeRefusedError as error:
         raise InvalidInputError(
             f"--state: its market has other bars than these ({error}); use another folder"
         ) from error

@@ -39,6 +39,16 @@ def positions_match(
     return dict(holdings) == {symbol: count for symbol, count in theirs.items() if count}
 
 
+def sound(summary: Mapping[str, Any]) -> bool:
+    """Whether every run succeeded, every message arrived, and the books are the exchange's."""
+    return bool(
+        not summary["executions_failed"]
+        and not summary["undelivered"]
+        and not summary["dead_letters"]
+        and summary["positions_match"]
+    )
+
+
 def build_summary(
     *,
     plan: ReplayPlan,

@@ -40,8 +40,8 @@ class StateFolder:
         if asked is None:
             _remove_abandoned(Path(tempfile.gettempdir()))
             return cls._locked(Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX)), temporary=True)
-        path = asked.expanduser().resolve()
         try:
+            path = asked.expanduser().resolve()
             path.mkdir(parents=True, exist_ok=True)
             known = (path / _MARKER).exists()
             if not known and any(path.iterdir()):
@@ -51,9 +51,9 @@ class StateFolder:
                 )
             if not os.access(path, os.W_OK | os.X_OK):
                 raise InvalidInputError(f"--state {asked}: is not writable")
-        except OSError as error:
-            raise InvalidInputError(f"--state {asked}: {error.strerror}") from error
-        return cls._locked(path, temporary=False)
+            return cls._locked(path, temporary=False)
+        except (OSError, RuntimeError) as error:  # RuntimeError: a home that nobody has
+            raise InvalidInputError(f"--state {asked}: cannot be used: {error}") from error
 
     @classmethod
     def _locked(cls, path: Path, temporary: bool) -> StateFolder:
@@ -89,7 +89,7 @@ class StateFolder:
         note = self.path / "seed"
         if not note.exists():
             note.write_text(f"{seed}\n", encoding="ascii")
-        elif (founded := note.read_text(encoding="ascii").strip()) != str(seed):
+        elif (founded := note.read_text("ascii", "replace").strip()) != str(seed):
             raise InvalidInputError(
                 f"--seed {seed}: the market in --state {self.path} was made with seed {founded}; "
                 "give that one or another folder"
@@ -106,12 +106,12 @@ class StateFolder:
 def _remove_abandoned(parent: Path) -> None:
     """Temporary folders of commands that were killed: nobody holds their lock any more."""
     for path in parent.glob(f"{_TEMPORARY_PREFIX}*"):
-        if not (path / _MARKER).exists() or path.stat().st_uid != os.geteuid():
-            continue
         abandoned = StateFolder(path, temporary=True)
         try:
+            if not (path / _MARKER).exists() or path.stat().st_uid != os.geteuid():
+                continue
             abandoned._lock.acquire()
-        except InvalidInputError:
-            continue  # in use
-        abandoned.supervisor.remove_stale()
+            abandoned.supervisor.remove_stale()
+        except (InvalidInputError, OSError):
+            continue  # in use, or just removed by another command
         abandoned.close()

@@ -144,7 +144,11 @@ class Supervisor:
             entries = json.loads(self._registry.read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             return []
-        return entries if isinstance(entries, list) else []
+        return [
+            entry
+            for entry in (entries if isinstance(entries, list) else [])
+            if isinstance(entry, dict) and {"name", "pid", "started"} <= entry.keys()
+        ]
 
 
 def _kill_group(pid: int) -> None:

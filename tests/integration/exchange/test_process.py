@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 from tradewind.market.bar import MINUTE
-from tradewind_local.exchange.control import ExchangeControlError
+from tradewind_local.exchange.control import ExchangeControlError, ExchangeRefusedError
 from tradewind_local.exchange.process import ExchangeProcess, ExchangeStartError
 
 from tests.integration.exchange.conftest import OPEN, Market, clients, minute_bar, session_bars
@@ -122,6 +123,18 @@ def test_two_exchanges_do_not_share_a_state(tmp_path: Path) -> None:
         with pytest.raises(ExchangeStartError, match="another exchange is running on"):
             ExchangeProcess(tmp_path).start()
         assert first.control.clock() is None  # the first one never noticed
+
+
+def test_other_bars_are_refused_and_a_fault_is_no_refusal(tmp_path: Path) -> None:
+    bars = session_bars()
+    with ExchangeProcess(tmp_path) as exchange:
+        exchange.control.load_bars(bars)
+        with pytest.raises(ExchangeRefusedError, match="is there already with other values"):
+            exchange.control.load_bars([replace(bars[0], volume=bars[0].volume + 1)])
+        later = replace(bars[-1], start=bars[-1].start + MINUTE, volume=2**70)
+        with pytest.raises(ExchangeControlError, match="has a fault") as failed:
+            exchange.control.load_bars([later])
+        assert not isinstance(failed.value, ExchangeRefusedError)
 
 
 def test_it_takes_the_port_asked_for_and_another_where_that_is_taken(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tradewind_local.replay.reports import handler_durations, percentile
-from tradewind_local.replay.summary import orders_without_intent, positions_match
+from tradewind_local.replay.summary import orders_without_intent, positions_match, sound
 
 
 def order(own: str, client: str, parent: str | None = None, replaces: str | None = None) -> Any:
@@ -42,6 +42,26 @@ OWNERSHIP: list[tuple[list[Any], set[str], int]] = [
 @pytest.mark.parametrize(("orders", "intents", "expected"), OWNERSHIP)
 def test_orders_without_intent(orders: list[Any], intents: set[str], expected: int) -> None:
     assert orders_without_intent(orders, intents) == expected
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "expected"),
+    [
+        ({}, True),
+        ({"executions_failed": 1}, False),
+        ({"undelivered": {"alerts-record": 2}}, False),
+        ({"dead_letters": {"TradeLogDead": 1}}, False),
+        ({"positions_match": False}, False),
+    ],
+)
+def test_a_sound_session(otherwise: dict[str, Any], expected: bool) -> None:
+    session = {
+        "executions_failed": 0,
+        "undelivered": {},
+        "dead_letters": {},
+        "positions_match": True,
+    }
+    assert sound({**session, **otherwise}) is expected
 
 
 @pytest.mark.parametrize(

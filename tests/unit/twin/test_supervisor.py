@@ -48,6 +48,22 @@ def test_a_folder_with_foreign_files_is_never_taken(tmp_path: Path) -> None:
         StateFolder.open(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["lock", "TRADEWIND_STATE"])
+def test_an_odd_folder_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "TRADEWIND_STATE").touch()
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(InvalidInputError, match=rf"--state .* Is a directory: .*{name}") as refused:
+        StateFolder.open(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("registry", ["garbage", "{}", "[1]", '[{"pid": 1}]'])
+def test_a_registry_that_is_none_names_no_process(tmp_path: Path, registry: str) -> None:
+    (tmp_path / "processes.json").write_text(registry)
+    assert Supervisor(tmp_path).remove_stale() == []
+
+
 def test_a_folder_keeps_the_seed_it_was_made_with(tmp_path: Path) -> None:
     folder = StateFolder.open(tmp_path / "state")
     folder.settle_seed(4)
