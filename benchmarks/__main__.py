@@ -1,4 +1,4 @@
-"""``make bench``: cold imports, steps of a replayed hour, a minute of 500 symbols, a full database, an import."""
+"""``make bench``: cold imports, a replayed hour, a minute of 500 symbols, a database, an import."""
 
 from __future__ import annotations
 
