@@ -26,7 +26,7 @@ MINUTES = [
 def bar_series(draw: st.DrawFn) -> list[Bar]:
     """250 bars of a drawn temper: from prices that never move to ones that jump tenfold, from
     fractions of a cent to tens of thousands, with and without volume."""
-    rng = random.Random(draw(st.integers(0, 2**32)))  # noqa: S311
+    rng = random.Random(draw(st.integers(0, 2**32)))
     price = draw(st.sampled_from([0.0123, 1.0, 99.99, 54321.0]))
     jump = draw(st.sampled_from([0.0, 0.0005, 0.02, 1.0]))
     still = draw(st.sampled_from([0.0, 0.5, 0.99]))
