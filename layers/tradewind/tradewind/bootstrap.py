@@ -58,6 +58,9 @@ def client(service: str) -> Any:
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            # What we pass by reference carries a SHA-256 of our own, which is checked on reading.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         ),
     )
 

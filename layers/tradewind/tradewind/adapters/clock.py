@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import http.client
 import json
 import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 from tradewind.market.bar import from_iso, to_iso
 
@@ -30,22 +30,28 @@ class ReplayClock:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        where = urlsplit(url)
+        self._path = where.path
+        self._connection = http.client.HTTPConnection(where.netloc, timeout=TIMEOUT)
 
     def now(self) -> datetime:
-        with urllib.request.urlopen(self._url, timeout=TIMEOUT) as response:  # noqa: S310
-            return from_iso(json.load(response)["now"])
+        return from_iso(self._ask("GET", None)["now"])
 
     def sleep(self, seconds: float) -> None:
         now = self.now()
         last = max(now, now.replace(second=59, microsecond=0))
         until = min(now + timedelta(seconds=seconds), last)
-        request = urllib.request.Request(  # noqa: S310
-            self._url, json.dumps({"now": to_iso(until)}).encode(), method="POST"
-        )
         # Refused when a step that waits at the same time has moved it further: all the better.
-        with (
-            contextlib.suppress(urllib.error.HTTPError),
-            urllib.request.urlopen(request, timeout=TIMEOUT),  # noqa: S310
-        ):
-            pass
+        self._ask("POST", json.dumps({"now": to_iso(until)}))
+
+    def _ask(self, method: str, body: str | None) -> dict[str, Any]:
+        try:
+            return self._answer(method, body)
+        except (http.client.HTTPException, ConnectionError):
+            self._connection.close()  # the kept connection was gone; the next request opens another
+            return self._answer(method, body)
+
+    def _answer(self, method: str, body: str | None) -> dict[str, Any]:
+        self._connection.request(method, self._path, body)
+        answer: dict[str, Any] = json.loads(self._connection.getresponse().read())
+        return answer
