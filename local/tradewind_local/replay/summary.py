@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from tradewind.orders.ids import owner_of
+
 from tradewind_local.replay.driver import MinuteRun
 from tradewind_local.replay.ledger import ProfitAndLoss
 from tradewind_local.replay.plan import ReplayPlan
@@ -21,7 +23,7 @@ def orders_without_intent(orders: Sequence[Mapping[str, Any]], intents: set[str]
     by_id = {order["id"]: order for order in orders}
 
     def owned(order: Mapping[str, Any], depth: int = 0) -> bool:
-        if order["client_order_id"] in intents:
+        if owner_of(order["client_order_id"]) in intents:
             return True
         ancestors = (order.get("parent_order_id"), order.get("replaces"))
         return depth < len(by_id) and any(

@@ -22,6 +22,8 @@ OWNERSHIP: list[tuple[list[Any], set[str], int]] = [
     ([order("1", "a")], {"b"}, 1),
     # A bracket's leg carries the broker's own id and belongs to its parent's intent.
     ([order("1", "a"), order("2", "leg", parent="1")], {"a"}, 0),
+    # A stop that an exit put back belongs to the exit.
+    ([order("1", "tw-1-protect")], {"tw-1"}, 0),
     # A leg that was replaced twice still does.
     (
         [
