@@ -47,10 +47,6 @@ class DailyQuotaError(ThrottledError):
     """A day's requests are used up; ``retry_after`` reaches to the next day."""
 
 
-class BarNotYetThereError(RetryableError):
-    """The minute's bar was not published by the provider within the time allowed."""
-
-
 class BrokerUnavailableError(RetryableError):
     """The broker could not be reached for a call that changes nothing (a read)."""
 
