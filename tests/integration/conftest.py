@@ -100,7 +100,8 @@ def empty_database(postgres_server: PostgresServer) -> Iterator[DatabaseAddress]
     """A database of the test's own without any schema, as its owner sees it."""
     name = f"test_{next(_numbers)}"
     owner = connection_to(postgres_server, postgres_server.database)
-    owner.run(f"CREATE DATABASE {name}")
+    # template0 lets nobody connect: template1 may be in use by autovacuum for a moment.
+    owner.run(f"CREATE DATABASE {name} TEMPLATE template0")
     yield address_of(postgres_server, name, postgres_server.user)
     owner.run(f"DROP DATABASE {name} WITH (FORCE)")
     owner.close()

@@ -47,7 +47,7 @@ ANALYZE bars; ANALYZE latest_bars; ANALYZE empty_looks;
 def year(postgres_server: PostgresServer) -> Iterator[Session]:
     """A database with a year of bars."""
     owner = connection_to(postgres_server, postgres_server.database)
-    owner.run("CREATE DATABASE year_of_bars")
+    owner.run("CREATE DATABASE year_of_bars TEMPLATE template0")
     address = address_of(postgres_server, "year_of_bars", postgres_server.user)
     migrate(address, postgres_server.password)
     filler = connection_to(postgres_server, "year_of_bars")
