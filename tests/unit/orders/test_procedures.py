@@ -168,8 +168,22 @@ def test_a_sale_that_may_have_arrived_leaves_no_stop_behind() -> None:
     assert (broker.held, resting(broker)) == ({"AAPL": D(0)}, [])
 
 
-def test_a_position_that_cannot_be_read_after_the_cancellation_is_protected_again() -> None:
+@pytest.mark.parametrize(
+    ("sold_meanwhile", "protected"), [(0, 10), (4, 6), (10, 0)], ids=["none", "part", "all"]
+)
+def test_a_position_that_cannot_be_read_after_the_cancellation_is_protected_again(
+    sold_meanwhile: int, protected: int
+) -> None:
+    """For what the stop had left when it was cancelled, and no share more."""
     broker = long_with_stop()
+    cancel = broker.cancel
+
+    def cancel_late(order_id: str) -> None:
+        cancel(order_id)
+        stop = broker.orders_by_id[order_id]
+        broker.orders_by_id[order_id] = replace(stop, filled_quantity=D(sold_meanwhile))
+
+    broker.cancel = cancel_late  # type: ignore[method-assign]
     readings = 0
     read = broker.positions
 
@@ -182,8 +196,12 @@ def test_a_position_that_cannot_be_read_after_the_cancellation_is_protected_agai
 
     broker.positions = once  # type: ignore[method-assign]
     outcome = procedures.leave(EXIT, broker, FakeClock())
-    assert outcome.status is IntentStatus.UNKNOWN
-    assert resting(broker) == [(protect_id("tw-exit"), D(10))]
+    if protected:
+        assert outcome.status is IntentStatus.UNKNOWN
+        assert resting(broker) == [(protect_id("tw-exit"), D(protected))]
+    else:
+        assert outcome.reason_code == "nothing_left"
+        assert resting(broker) == []
 
 
 FOREIGN_TARGETS = [

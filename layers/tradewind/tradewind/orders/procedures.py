@@ -76,13 +76,20 @@ def leave(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
             f"sell order {working[0].order_id} is already {working[0].status}",
             pacing.now(),
         )
-    before = min(_held(intent.symbol, broker), intent.quantity)
+    held = _held(intent.symbol, broker)
     for stop in resting_stops(ours, intent.symbol):
-        _cancel_and_wait(stop.order_id, broker, pacing)
+        cancelled = _cancel_and_wait(stop.order_id, broker, pacing)
+        if cancelled is not None:
+            # What it sold before it could be cancelled.
+            held -= cancelled.filled_quantity - stop.filled_quantity
+    unread = None
     try:
-        left = min(_held(intent.symbol, broker), intent.quantity)
+        held = _held(intent.symbol, broker)
     except (RetryableError, BrokerRejectedError) as error:
-        return _put_back(intent, before, f"the position could not be read: {error}", broker, pacing)
+        unread = f"the position could not be read: {error}"
+    left = min(held, intent.quantity)
+    if left > 0 and unread is not None:
+        return _put_back(intent, left, unread, broker, pacing)
     if left <= 0:
         return outcome(
             intent.intent_id,

@@ -66,11 +66,12 @@ def place_order(
         return outcome(intent.intent_id, IntentStatus.BLOCKED, *blocked, clock.now())
     try:
         if not _is_submitter(cycle, intent, control, clock):
+            # Not BLOCKED: an earlier attempt of this intent may have sent it.
             return outcome(
                 intent.intent_id,
-                IntentStatus.BLOCKED,
+                IntentStatus.UNKNOWN,
                 "another_run_is_sending",
-                "a run that started before is still sending orders of this account",
+                "another run is sending orders of this account; the next snapshot will tell",
                 clock.now(),
             )
         if intent.kind is IntentKind.ENTRY:
