@@ -9,14 +9,17 @@ from decimal import Decimal
 from typing import TypeVar
 
 from tradewind.errors import BrokerRejectedError, BrokerUnavailableError, ControlUnavailableError
+from tradewind.orders.control import RequestPurpose, SwitchChange, SwitchState
 from tradewind.orders.model import (
     BrokerAccount,
+    BrokerActivity,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
     OrderClass,
     OrderRequest,
     OrderStatus,
+    ReplaceRequest,
     Side,
 )
 
@@ -62,16 +65,15 @@ class FakeBroker:
     held: dict[str, Decimal] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
+    paid: list[BrokerActivity] = field(default_factory=list)
     stuck_cancels: bool = False
     closes_at: datetime = SESSION_CLOSE
 
     def submit(self, request: OrderRequest) -> BrokerOrder:
         return self._broken("submit", lambda: self._submit(request))
 
-    def replace_stop(self, order_id: str, client_order_id: str, stop_price: Decimal) -> BrokerOrder:
-        return self._broken(
-            "replace_stop", lambda: self._replace(order_id, client_order_id, stop_price)
-        )
+    def replace(self, order_id: str, request: ReplaceRequest) -> BrokerOrder:
+        return self._broken("replace", lambda: self._replace(order_id, request))
 
     def cancel(self, order_id: str) -> None:
         self._broken("cancel", lambda: self._cancel(order_id))
@@ -97,6 +99,17 @@ class FakeBroker:
 
     def fills(self, since: datetime) -> list[BrokerFill]:
         return []
+
+    def activities(self, since: datetime) -> list[BrokerActivity]:
+        return list(self.paid)
+
+    def cancel_all(self) -> None:
+        for order in list(self.orders_by_id.values()):
+            if not order.status.is_final:
+                self._broken("cancel", lambda order=order: self._cancel(order.order_id))
+
+    def close_position(self, symbol: str) -> BrokerOrder:
+        return self._broken("close_position", lambda: self._close(symbol))
 
     def positions(self) -> list[BrokerPosition]:
         return self._broken("positions", self._positions)
@@ -165,19 +178,38 @@ class FakeBroker:
             self.orders_by_id[leg.order_id] = leg
         return order
 
-    def _replace(self, order_id: str, client_order_id: str, stop_price: Decimal) -> BrokerOrder:
+    def _replace(self, order_id: str, request: ReplaceRequest) -> BrokerOrder:
         old = self.orders_by_id[order_id]
         new = replace(
             old,
             order_id=f"{order_id}-r",
-            client_order_id=client_order_id,
-            stop_price=stop_price,
+            client_order_id=request.client_order_id,
+            quantity=request.quantity or old.quantity,
+            limit_price=request.limit_price or old.limit_price,
+            stop_price=request.stop_price or old.stop_price,
             replaces=order_id,
         )
         self.orders_by_id[order_id] = replace(old, status=OrderStatus.REPLACED)
         self.orders_by_id[new.order_id] = new
-        self.sent.append(client_order_id)
+        self.sent.append(request.client_order_id)
         return new
+
+    def _close(self, symbol: str) -> BrokerOrder:
+        quantity = self.held.pop(symbol, Decimal(0))
+        if not quantity:
+            raise BrokerRejectedError("position does not exist", 40410000, 404)
+        order = an_order(
+            order_id=f"order-{len(self.orders_by_id) + 1}",
+            client_order_id=f"broker-made-close-{symbol}",
+            symbol=symbol,
+            order_type="market",
+            status=OrderStatus.FILLED,
+            quantity=quantity,
+            filled_quantity=quantity,
+            stop_price=None,
+        )
+        self.orders_by_id[order.order_id] = order
+        return order
 
     def _cancel(self, order_id: str) -> None:
         order = self.orders_by_id[order_id]
@@ -191,32 +223,75 @@ class FakeBroker:
 class FakeControl:
     """The control table in memory."""
 
-    state: str = "ACTIVE"
+    state: SwitchState = SwitchState.ACTIVE
     readable: bool = True
-    claims: set[str] = field(default_factory=set)
+    claims: dict[str, int | None] = field(default_factory=dict)
     budget: int = 1000
     entries: set[str] = field(default_factory=set)
+    failures: dict[str, datetime] = field(default_factory=dict)
+    changes: list[SwitchChange] = field(default_factory=list)
     holder: str | None = None
+    fence: int = 1
 
-    def switch(self, account: str) -> str:
+    def switch(self, account: str) -> SwitchChange:
         self._check()
-        return self.state
+        if self.changes:
+            return replace(self.changes[-1], state=self.state)
+        return SwitchChange(account, 0, self.state, SwitchState.ACTIVE, "", "", None)
 
-    def lease(self, account: str, holder: str, at: datetime) -> bool:
+    def change_switch(
+        self,
+        account: str,
+        to: SwitchState,
+        who: str,
+        why: str,
+        at: datetime,
+        *,
+        only_lower: bool = False,
+    ) -> SwitchChange:
+        self._check()
+        raises = to.severity < self.state.severity
+        if to is not self.state and not (only_lower and raises):
+            number = len(self.changes) + 1
+            self.changes.append(SwitchChange(account, number, to, self.state, who, why, at))
+            self.state = to
+        return self.switch(account)
+
+    def switch_changes(self, account: str) -> list[SwitchChange]:
+        self._check()
+        return list(self.changes)
+
+    def lease(self, account: str, holder: str, at: datetime) -> int | None:
         self._check()
         self.holder = self.holder or holder
-        return self.holder == holder
+        return self.fence if self.holder == holder else None
 
-    def claim(self, intent_id: str, at: datetime) -> bool:
+    def holds_lease(self, account: str, fence: int) -> bool:
+        self._check()
+        return fence == self.fence
+
+    def claim(self, intent_id: str, fence: int | None, at: datetime) -> bool:
         self._check()
         first = intent_id not in self.claims
-        self.claims.add(intent_id)
+        self.claims.setdefault(intent_id, fence)
         return first
 
-    def take_request(self, account: str, at: datetime, limit: int, reserve: int) -> bool:
+    def take_request(
+        self, account: str, purpose: RequestPurpose, at: datetime, budget: int, reserve: int
+    ) -> bool:
         self._check()
+        if self.budget <= 0 and purpose is RequestPurpose.ENTRY:
+            return False
         self.budget -= 1
-        return self.budget >= reserve
+        return True
+
+    def note_entry(self, account: str, intent_id: str, *, failed: bool, at: datetime) -> int:
+        self._check()
+        if not failed:
+            self.failures.clear()
+        else:
+            self.failures.setdefault(intent_id, at)
+        return len(self.failures)
 
     def count_entry(
         self,

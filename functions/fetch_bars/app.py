@@ -24,6 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         account=ours.account,
         mode=ours.mode,
         symbols=ours.symbols,
+        deployment=ours.deployment,
         sessions=default_table(),
         provider=bootstrap.market_data(),
         splits=bootstrap.splits(),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tradewind.alerts.model import Channel
     from tradewind.market.bar_months import BarArchive
     from tradewind.market.ports import MarketDataProvider, RequestBudget, SplitProvider
-    from tradewind.orders.ports import Broker, TradingControl
+    from tradewind.orders.control import TradingControl
+    from tradewind.orders.ports import Broker
     from tradewind.strategies.protocol import Strategy
     from tradewind.use_cases.migrate_schema import Migrator
     from tradewind.use_cases.place_order import Submitter
@@ -201,7 +202,8 @@ def submitter() -> Submitter:
     from tradewind.use_cases.place_order import Submitter
 
     ours = account()
-    return Submitter(ours.account, ours.mode, ours.symbols, settings.HardLimits.read(environment()))
+    limits = settings.HardLimits.read(environment())
+    return Submitter(ours.deployment, ours.account, ours.mode, ours.symbols, limits)
 
 
 @cache

@@ -73,8 +73,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """Which account trades what, and how."""
+    """Which account trades what, and how. ``deployment`` tells this stack from any other that may
+    have been given the same account."""
 
+    deployment: str
     account: str
     mode: str
     symbols: tuple[str, ...]
@@ -84,7 +86,12 @@ class AccountSettings:
         symbols = tuple(part.strip() for part in env.text("SYMBOLS").split(",") if part.strip())
         if len(set(symbols)) != len(symbols):
             raise InvalidInputError("environment variable SYMBOLS names a symbol twice")
-        return cls(env.text("ACCOUNT"), env.choice("TRADING_MODE", TRADING_MODES), symbols)
+        return cls(
+            env.text("DEPLOYMENT"),
+            env.text("ACCOUNT"),
+            env.choice("TRADING_MODE", TRADING_MODES),
+            symbols,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ NOON = OPEN + timedelta(minutes=150)
 
 
 def cycle_at(bar_time: datetime) -> Cycle:
-    return Cycle("paper", "paper", execution_name("paper", bar_time), bar_time, SESSION)
+    return Cycle("here", "paper", "paper", execution_name("paper", bar_time), bar_time, SESSION)
 
 
 CYCLE = cycle_at(NOON)

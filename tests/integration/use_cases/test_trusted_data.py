@@ -48,7 +48,7 @@ def session_of(moment: datetime) -> Session:
 
 def cycle_at(bar_time: datetime) -> Cycle:
     name = execution_name("paper", bar_time)
-    return Cycle("paper", "paper", name, bar_time, session_of(bar_time))
+    return Cycle("here", "paper", "paper", name, bar_time, session_of(bar_time))
 
 
 def bar(start: datetime, close: str = "100", symbol: str = "AAPL") -> Bar:

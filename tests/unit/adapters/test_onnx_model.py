@@ -28,7 +28,7 @@ MODEL = (STARTER / "model.onnx").read_bytes()
 CARD = card_of((STARTER / "card.json").read_bytes())
 
 SESSION = default_table().between(date(2020, 11, 12), date(2020, 11, 12))[0]
-CYCLE = Cycle("paper", "paper", "paper-20201112T2059Z", SESSION.last_bar, SESSION)
+CYCLE = Cycle("here", "paper", "paper", "paper-20201112T2059Z", SESSION.last_bar, SESSION)
 
 
 def starter() -> OnnxModel:

@@ -35,7 +35,7 @@ STOP = an_order(stop_price=D("98.50"), client_order_id="leg", order_id="stop-1")
 
 
 def cycle_at(bar_time: datetime) -> Cycle:
-    return Cycle("paper", "paper", execution_name("paper", bar_time), bar_time, SESSION)
+    return Cycle("here", "paper", "paper", execution_name("paper", bar_time), bar_time, SESSION)
 
 
 def bar(start: datetime, close: str = "100", symbol: str = "AAPL") -> Bar:

@@ -17,9 +17,11 @@ class Cycle:
     """``bar_time`` is the start of the decided bar; the run happens in the minute after it.
 
     ``execution`` names the run: made of account and minute, so that a second delivery of the same
-    minute is the same run.
+    minute is the same run. ``deployment`` names the one that runs it: two of them on one brokerage
+    account have to be told apart.
     """
 
+    deployment: str
     account: str
     mode: str
     execution: str
@@ -32,6 +34,7 @@ class Cycle:
 
     def as_payload(self) -> dict[str, Any]:
         return {
+            "deployment": self.deployment,
             "account": self.account,
             "mode": self.mode,
             "execution": self.execution,
@@ -54,6 +57,7 @@ class Cycle:
                 from_iso(payload["session"]["close"]),
             )
             cycle = cls(
+                str(payload["deployment"]),
                 str(payload["account"]),
                 str(payload["mode"]),
                 str(payload["execution"]),

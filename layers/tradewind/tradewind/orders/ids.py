@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import date, datetime
 
 from tradewind.market.bar import to_iso
@@ -12,10 +13,18 @@ from tradewind.orders.model import IntentKind, Side
 MAX_CLIENT_ORDER_ID = 48
 _PREFIX = "tw-"
 _PROTECT_SUFFIX = "-protect"
+_TAG_LENGTH = 6
+_SHAPE = re.compile(rf"tw-(?P<tag>[0-9a-f]{{{_TAG_LENGTH}}})-[0-9a-f]{{24}}(-protect)?")
+
+
+def deployment_tag(deployment: str) -> str:
+    """Six hex digits that tell one deployment's orders from another's on the same account."""
+    return hashlib.sha256(deployment.encode()).hexdigest()[:_TAG_LENGTH]
 
 
 def intent_id(
     *,
+    deployment: str,
     account: str,
     strategy: str,
     mode: str,
@@ -26,12 +35,25 @@ def intent_id(
     kind: IntentKind,
     revision: int,
 ) -> str:
-    """The ``client_order_id`` of an intent's order: 35 characters, always the same for the same
-    decision. ``revision`` tells replacements and re-submissions of one decision apart."""
+    """The ``client_order_id`` of an intent's order: 34 characters, always the same for the same
+    decision of the same deployment. ``revision`` tells replacements and re-submissions of one
+    decision apart."""
     key = "|".join(
-        (account, strategy, mode, session.isoformat(), to_iso(bar_time), symbol, side, kind)
+        (
+            deployment,
+            account,
+            strategy,
+            mode,
+            session.isoformat(),
+            to_iso(bar_time),
+            symbol,
+            side,
+            kind,
+            str(revision),
+        )
     )
-    return _PREFIX + hashlib.sha256(f"{key}|{revision}".encode()).hexdigest()[:32]
+    digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+    return f"{_PREFIX}{deployment_tag(deployment)}-{digest}"
 
 
 def protect_id(of_intent: str) -> str:
@@ -44,6 +66,13 @@ def owner_of(client_order_id: str) -> str:
     return client_order_id.removesuffix(_PROTECT_SUFFIX)
 
 
-def is_ours(client_order_id: str) -> bool:
-    """Whether an order's id is one that this system gives; legs carry the broker's ids."""
-    return client_order_id.startswith(_PREFIX)
+def tag_of(client_order_id: str) -> str | None:
+    """The deployment that gave an order's id; None for ids that no Tradewind gives (foreign orders,
+    and legs, which carry the broker's ids)."""
+    match = _SHAPE.fullmatch(client_order_id)
+    return match["tag"] if match else None
+
+
+def is_ours(client_order_id: str, tag: str) -> bool:
+    """Whether the deployment with this tag gave an order its id."""
+    return tag_of(client_order_id) == tag

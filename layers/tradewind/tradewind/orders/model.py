@@ -17,16 +17,24 @@ class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
 
 
 class TimeInForce(StrEnum):
     DAY = "day"
     GTC = "gtc"
+    OPG = "opg"  # at the opening auction only
+    CLS = "cls"  # at the closing auction only
+    IOC = "ioc"  # what can be filled at once, the rest is cancelled
+    FOK = "fok"  # all at once or nothing
 
 
 class OrderClass(StrEnum):
     SIMPLE = "simple"
-    OTO = "oto"
+    BRACKET = "bracket"  # an entry with take-profit and stop-loss behind it
+    OTO = "oto"  # an entry with one of the two behind it
+    OCO = "oco"  # take-profit and stop-loss for shares that are held: one cancels the other
 
 
 class IntentKind(StrEnum):
@@ -147,7 +155,9 @@ class IntentOutcome:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What is sent to the broker. ``stop_loss`` is the resting stop of an OTO entry."""
+    """What is sent to the broker. ``take_profit`` is the limit price of a profit leg, ``stop_loss``
+    the stop price of a protective leg and ``stop_loss_limit`` its limit, should it have one.
+    ``trail_percent`` (in percent: 1.5) or ``trail_price`` (USD) belong to a trailing stop."""
 
     client_order_id: str
     symbol: str
@@ -158,7 +168,24 @@ class OrderRequest:
     order_class: OrderClass = OrderClass.SIMPLE
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
+    trail_percent: Decimal | None = None
+    trail_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRequest:
+    """What an order's replacement changes; None leaves a value as it is. ``trail`` is in the unit
+    of the trailing stop it replaces."""
+
+    client_order_id: str
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    time_in_force: TimeInForce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +213,8 @@ class BrokerOrder:
 
 @dataclass(frozen=True, slots=True)
 class BrokerFill:
-    """One execution. ``execution_id`` is the broker's and never repeats for another one."""
+    """One execution. ``execution_id`` is the broker's and never repeats for another one.
+    ``cumulative`` is the order's filled quantity after it, None when the broker does not say."""
 
     execution_id: str
     order_id: str
@@ -195,6 +223,20 @@ class BrokerFill:
     quantity: Decimal
     price: Decimal
     at: datetime
+    cumulative: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerActivity:
+    """What changed the account's cash without an execution. ``kind`` is the broker's word (FEE,
+    DIV, INT, JNLC...), ``amount`` in USD, negative for what was paid; ``day`` New York's date."""
+
+    activity_id: str
+    kind: str
+    amount: Decimal
+    day: date
+    symbol: str | None
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +273,4 @@ class BrokerState:
     positions: tuple[BrokerPosition, ...]
     fills: tuple[BrokerFill, ...]
     next_close: datetime | None = None
+    activities: tuple[BrokerActivity, ...] = ()

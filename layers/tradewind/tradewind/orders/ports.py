@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 from tradewind.orders.model import (
     BrokerAccount,
+    BrokerActivity,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
     IntentOutcome,
     OrderIntent,
     OrderRequest,
+    ReplaceRequest,
 )
-
-# Longer than a submitter may run (its function's timeout is 30 s), shorter than until the next run.
-LEASE_SECONDS = 45
 
 
 class Broker(Protocol):
@@ -31,9 +29,9 @@ class Broker(Protocol):
 
     def submit(self, request: OrderRequest) -> BrokerOrder: ...
 
-    def replace_stop(
-        self, order_id: str, client_order_id: str, stop_price: Decimal
-    ) -> BrokerOrder: ...
+    def replace(self, order_id: str, request: ReplaceRequest) -> BrokerOrder:
+        """Put another order in the place of an open one; the answer is the new order."""
+        ...
 
     def cancel(self, order_id: str) -> None:
         """Ask for cancellation; it is done only when the order's status says so."""
@@ -57,7 +55,13 @@ class Broker(Protocol):
         """The order that this one is a leg of, among the newest orders of its symbol."""
         ...
 
-    def fills(self, since: datetime) -> list[BrokerFill]: ...
+    def fills(self, since: datetime) -> list[BrokerFill]:
+        """Executions since then, oldest first."""
+        ...
+
+    def activities(self, since: datetime) -> list[BrokerActivity]:
+        """What changed the cash without an execution (FEE, DIV, INT, JNL...), oldest first."""
+        ...
 
     def positions(self) -> list[BrokerPosition]: ...
 
@@ -67,43 +71,12 @@ class Broker(Protocol):
         """When, by the broker's own calendar, the present or the next session closes."""
         ...
 
-
-class TradingControl(Protocol):
-    """The shared short-lived state outside the database: switch, claims, budgets, limits."""
-
-    def switch(self, account: str) -> str:
-        """``ACTIVE``, ``REDUCING`` or ``HALTED``; raises RetryableError when unreadable."""
+    def cancel_all(self) -> None:
+        """Ask for the cancellation of every open order of the account, ours or not."""
         ...
 
-    def lease(self, account: str, holder: str, at: datetime) -> bool:
-        """Become or stay the one submitter of an account for LEASE_SECONDS; False while another
-        holder's lease has not run out."""
-        ...
-
-    def claim(self, intent_id: str, at: datetime) -> bool:
-        """True for the first caller with this intent, False for every later one."""
-        ...
-
-    def take_request(self, account: str, at: datetime, limit: int, reserve: int) -> bool:
-        """Take one broker request from the 15-minute budget; False when it is used up.
-
-        ``reserve`` of the ``limit`` is left untouched by this call (for exits and protection).
-        """
-        ...
-
-    def count_entry(
-        self,
-        account: str,
-        session: str,
-        intent_id: str,
-        notional: Decimal,
-        max_orders: int,
-        max_notional: Decimal,
-    ) -> bool:
-        """Count one entry against the day's hard limits; False when it would exceed them.
-
-        Counting the same intent twice counts once.
-        """
+    def close_position(self, symbol: str) -> BrokerOrder:
+        """Sell (or cover) all of a position at the market, ours or not."""
         ...
 
 

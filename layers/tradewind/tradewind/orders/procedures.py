@@ -16,7 +16,7 @@ from tradewind.errors import (
     RetryableError,
     ThrottledError,
 )
-from tradewind.orders.ids import is_ours, protect_id
+from tradewind.orders.ids import is_ours, protect_id, tag_of
 from tradewind.orders.model import (
     BrokerOrder,
     IntentOutcome,
@@ -25,6 +25,7 @@ from tradewind.orders.model import (
     OrderIntent,
     OrderRequest,
     OrderType,
+    ReplaceRequest,
     Side,
     TimeInForce,
 )
@@ -66,7 +67,7 @@ def leave(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
     there = broker.order_by_client_id(intent.intent_id)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    ours = [order for order in broker.open_orders(intent.symbol) if _is_ours(order, broker)]
+    ours = [order for order in broker.open_orders(intent.symbol) if _is_ours(order, intent, broker)]
     working = [o for o in ours if o.side is Side.SELL and o.order_type != "stop"]
     if working:
         return outcome(
@@ -144,7 +145,7 @@ def reprice(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcom
     return carry_out(
         intent.intent_id,
         intent.intent_id,
-        lambda: broker.replace_stop(target, intent.intent_id, price),
+        lambda: broker.replace(target, ReplaceRequest(intent.intent_id, stop_price=price)),
         broker,
         pacing,
     )
@@ -195,8 +196,8 @@ def cancel_stop(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOu
     )
 
 
-def has_orders_of_ours(symbol: str, broker: Broker) -> bool:
-    return any(_is_ours(order, broker) for order in broker.open_orders(symbol))
+def has_orders_of_ours(intent: OrderIntent, broker: Broker) -> bool:
+    return any(_is_ours(order, intent, broker) for order in broker.open_orders(intent.symbol))
 
 
 def _put_back(
@@ -270,12 +271,13 @@ def _held(symbol: str, broker: Broker) -> Decimal:
     return Decimal(0)
 
 
-def _is_ours(order: BrokerOrder, broker: Broker) -> bool:
-    """Our own id, or the leg of an order with our id (legs carry the broker's ids)."""
-    if is_ours(order.client_order_id):
+def _is_ours(order: BrokerOrder, intent: OrderIntent, broker: Broker) -> bool:
+    """An id of the intent's deployment, or the leg of such an order (legs carry the broker's)."""
+    tag = tag_of(intent.intent_id) or ""
+    if is_ours(order.client_order_id, tag):
         return True
     parent = broker.parent_of(order)
-    return parent is not None and is_ours(parent.client_order_id)
+    return parent is not None and is_ours(parent.client_order_id, tag)
 
 
 def _stop_of(intent: OrderIntent) -> Decimal:
@@ -293,7 +295,7 @@ def _target_of(intent: OrderIntent, side: Side, broker: Broker) -> str:
         target is None
         or target.symbol != intent.symbol
         or target.side is not side
-        or not _is_ours(target, broker)
+        or not _is_ours(target, intent, broker)
     ):
         raise BrokerRejectedError(
             f"order {intent.target_order_id} is not one of ours to {intent.kind} in {intent.symbol}"

@@ -371,6 +371,7 @@ def _intent(
     revision = 0 if entry else book.revisions.get(wish.symbol, 0) + 1
     return OrderIntent(
         intent_id=intent_id(
+            deployment=cycle.deployment,
             account=cycle.account,
             strategy=wish.strategy,
             mode=cycle.mode,

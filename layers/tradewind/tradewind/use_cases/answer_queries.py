@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from tradewind.errors import InvalidInputError, RetryableError
 from tradewind.market.bar import to_iso
-from tradewind.orders.ports import TradingControl
+from tradewind.orders.control import TradingControl
 from tradewind.portfolio.views import PositionView, Queries
 
 
@@ -27,7 +27,7 @@ def status(
     with database.reading() as queries:
         now = queries.status(account, symbols)
     try:
-        switch = control.switch(account)
+        switch = control.switch(account).state.value
     except RetryableError:
         switch = "UNREADABLE"
     return {

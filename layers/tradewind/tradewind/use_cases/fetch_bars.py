@@ -59,6 +59,7 @@ def fetch_bars(
     account: str,
     mode: str,
     symbols: Sequence[str],
+    deployment: str,
     sessions: SessionTable,
     provider: MarketDataProvider,
     splits: SplitProvider | None,
@@ -79,7 +80,8 @@ def fetch_bars(
     session = sessions.session_of(bar_time)
     if session is None:
         return FetchOutcome("no_session", bar_time, None)
-    cycle = Cycle(account, mode, execution_name(account, bar_time), bar_time, session)
+    name = execution_name(account, bar_time)
+    cycle = Cycle(deployment, account, mode, name, bar_time, session)
     answers: list[Answer] = []
     factors: list[SplitFactor] = []
     try:

@@ -25,7 +25,8 @@ from tradewind.orders.model import (
     OrderIntent,
     Side,
 )
-from tradewind.orders.ports import Broker, TradingControl
+from tradewind.orders.control import RequestPurpose, SwitchState, TradingControl
+from tradewind.orders.ports import Broker
 from tradewind.orders.submission import Pacing, outcome, submitted
 from tradewind.settings import HardLimits
 
@@ -45,6 +46,7 @@ PROCEDURES: dict[IntentKind, Procedure] = {
 class Submitter:
     """What this deployment may trade, and how much of it."""
 
+    deployment: str
     account: str
     mode: str
     symbols: Sequence[str]
@@ -85,7 +87,7 @@ def place_order(
                 clock.now(),
             )
         if intent.symbol not in submitter.symbols and not procedures.has_orders_of_ours(
-            intent.symbol, broker
+            intent, broker
         ):
             return outcome(
                 intent.intent_id,
@@ -109,7 +111,7 @@ def _is_submitter(
     """One submitter at a time: two runs that overlap could sell the same shares. When that cannot
     be found out, an entry does not leave, while exits and protection do."""
     try:
-        return control.lease(cycle.account, cycle.execution, clock.now())
+        return control.lease(cycle.account, cycle.execution, clock.now()) is not None
     except RetryableError:
         if intent.kind is IntentKind.ENTRY:
             raise
@@ -120,6 +122,8 @@ def _hard_refusal(
     cycle: Cycle, intent: OrderIntent, submitter: Submitter
 ) -> tuple[str, str] | None:
     """A code and a sentence when the intent is not one this deployment may send."""
+    if cycle.deployment != submitter.deployment:
+        return "wrong_deployment", "the run is not one of this deployment's"
     if {cycle.account, intent.account} != {submitter.account}:
         return "wrong_account", f"this deployment trades account {submitter.account}"
     if {cycle.mode, intent.mode} != {submitter.mode}:
@@ -129,6 +133,7 @@ def _hard_refusal(
     if intent.bar_time != cycle.bar_time or intent.session != cycle.session.date:
         return "wrong_minute", "the intent is not of this run's minute"
     expected = intent_id(
+        deployment=submitter.deployment,
         account=intent.account,
         strategy=intent.strategy,
         mode=intent.mode,
@@ -169,7 +174,7 @@ def _place_entry(
     control: TradingControl,
     clock: Pacing,
 ) -> IntentOutcome:
-    if not control.claim(intent.intent_id, clock.now()):
+    if not control.claim(intent.intent_id, None, clock.now()):
         # An earlier attempt may have sent it: never send again before the lookup says no.
         there = broker.order_by_client_id(intent.intent_id)
         if there is not None:
@@ -194,10 +199,10 @@ def _entry_gate(
     """Why a claimed entry may not leave. What cannot be read raises: no entry is worth a guess."""
     limits = submitter.limits
     try:
-        switch = control.switch(submitter.account)
+        switch = control.switch(submitter.account).state
     except InvalidInputError as error:
         return "switch", str(error)
-    if switch != "ACTIVE":
+    if switch is not SwitchState.ACTIVE:
         return "switch", f"the trading switch is {switch}"
     if not control.count_entry(
         submitter.account,
@@ -218,5 +223,9 @@ def _take(
 ) -> bool:
     limits = submitter.limits
     return control.take_request(
-        intent.account, clock.now(), limits.request_budget, limits.request_reserve
+        intent.account,
+        RequestPurpose.ENTRY,
+        clock.now(),
+        limits.request_budget,
+        limits.request_reserve,
     )

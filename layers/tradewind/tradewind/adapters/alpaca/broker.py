@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from tradewind.adapters.alpaca.client import OneShotTradingClient
@@ -29,11 +28,13 @@ from tradewind.errors import (
 from tradewind.market.bar import to_iso
 from tradewind.orders.model import (
     BrokerAccount,
+    BrokerActivity,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
     OrderClass,
     OrderRequest,
+    ReplaceRequest,
 )
 
 Answer = TypeVar("Answer")
@@ -54,8 +55,8 @@ class AlpacaBroker:
     def submit(self, request: OrderRequest) -> BrokerOrder:
         return self._changed(lambda: self._client.post("/orders", _order_body(request)))
 
-    def replace_stop(self, order_id: str, client_order_id: str, stop_price: Decimal) -> BrokerOrder:
-        body = {"stop_price": str(stop_price), "client_order_id": client_order_id}
+    def replace(self, order_id: str, request: ReplaceRequest) -> BrokerOrder:
+        body = _replace_body(request)
         return self._changed(lambda: self._client.patch(f"/orders/{order_id}", body))
 
     def cancel(self, order_id: str) -> None:
@@ -121,6 +122,15 @@ class AlpacaBroker:
     def account(self) -> BrokerAccount:
         return account_of(self._read(lambda: self._client.get("/account")))
 
+    def activities(self, since: datetime) -> list[BrokerActivity]:
+        raise NotImplementedError
+
+    def cancel_all(self) -> None:
+        self._client.delete("/orders")
+
+    def close_position(self, symbol: str) -> BrokerOrder:
+        return self._changed(lambda: self._client.delete(f"/positions/{symbol}"))
+
     def next_close(self) -> datetime:
         return next_close_of(self._read(lambda: self._client.get("/clock")))
 
@@ -185,6 +195,18 @@ def _order_body(request: OrderRequest) -> dict[str, Any]:
     if request.stop_loss is not None:
         body["stop_loss"] = {"stop_price": str(request.stop_loss)}
     return body
+
+
+def _replace_body(request: ReplaceRequest) -> dict[str, Any]:
+    given = {
+        "qty": request.quantity,
+        "limit_price": request.limit_price,
+        "stop_price": request.stop_price,
+        "trail": request.trail,
+        "time_in_force": request.time_in_force,
+    }
+    changes = {name: str(value) for name, value in given.items() if value is not None}
+    return {"client_order_id": request.client_order_id, **changes}
 
 
 def _items(raw: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tradewind.errors import BrokerUnavailableError
-from tradewind.orders.ids import is_ours
+from tradewind.orders.ids import tag_of
 from tradewind.orders.model import (
     BrokerAccount,
     BrokerFill,
@@ -51,7 +51,7 @@ def orders_of(items: Iterable[Mapping[str, Any]]) -> list[BrokerOrder]:
         try:
             orders.extend(flattened(raw))
         except BrokenAnswerError as error:
-            if is_ours(str(raw.get("client_order_id"))):
+            if tag_of(str(raw.get("client_order_id"))) is not None:
                 raise
             logger.warning("a foreign order is left out: %s", error)
     return orders
