@@ -35,6 +35,7 @@ VARIABLES = (
     | DATABASE
     | {
         "ACCOUNT",
+        "DEPLOYMENT",
         "TRADING_MODE",
         "SYMBOLS",
         "SMA_FAST",

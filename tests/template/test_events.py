@@ -95,6 +95,7 @@ def test_references_intents_outcomes_and_predictions_can_be_read() -> None:
     assert predictions_from_payload(sample("assess_risk")["prediction"]["predictions"])
     intent = intent_from_payload(sample("place_order")["intent"])
     assert intent.intent_id == intent_id(
+        deployment=sample("place_order")["cycle"]["deployment"],
         account=intent.account,
         strategy=intent.strategy,
         mode=intent.mode,

@@ -19,6 +19,7 @@ from tradewind.settings import (
 )
 
 GOOD = {
+    "DEPLOYMENT": "123456789012/eu-central-1/tradewind",
     "ACCOUNT": "paper",
     "TRADING_MODE": "paper",
     "SYMBOLS": "AAPL, MSFT",
@@ -63,6 +64,7 @@ def test_each_data_provider_has_its_address_its_secret_and_its_limits() -> None:
 
 
 WRONG: list[tuple[str, str, Callable[[Environment], object]]] = [
+    ("DEPLOYMENT", "", AccountSettings.read),
     ("ACCOUNT", " ", AccountSettings.read),
     ("TRADING_MODE", "yolo", AccountSettings.read),
     ("SYMBOLS", "AAPL,AAPL", AccountSettings.read),
