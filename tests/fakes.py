@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 from tradewind.errors import BrokerRejectedError, BrokerUnavailableError, ControlUnavailableError
 from tradewind.orders.control import RequestPurpose, SwitchChange, SwitchState
+from tradewind.orders.ids import deployment_tag
 from tradewind.orders.model import (
     BrokerAccount,
     BrokerActivity,
@@ -25,8 +27,15 @@ from tradewind.orders.model import (
 
 Answer = TypeVar("Answer")
 
+DEPLOYMENT = "here"
 START = datetime(2020, 11, 12, 14, 31, 4, tzinfo=UTC)
 SESSION_CLOSE = datetime(2020, 11, 12, 21, 0, tzinfo=UTC)
+
+
+def own_id(name: str, deployment: str = DEPLOYMENT) -> str:
+    """An intent's id as the deployment would give it."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+    return f"tw-{deployment_tag(deployment)}-{digest}"
 
 
 class FakeClock:
@@ -332,7 +341,7 @@ def an_order(**changes: object) -> BrokerOrder:
     """A resting stop of 10 AAPL, unless told otherwise."""
     order = BrokerOrder(
         order_id="order-1",
-        client_order_id="tw-1",
+        client_order_id=own_id("1"),
         symbol="AAPL",
         side=Side.SELL,
         order_type="stop",

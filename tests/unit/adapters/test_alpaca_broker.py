@@ -33,6 +33,7 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 
+from tests.fakes import own_id
 from tests.unit.adapters.http_server import Answer, serving
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "data" / "fixtures_alpaca"
@@ -40,8 +41,9 @@ needs_fixtures = pytest.mark.skipif(
     not FIXTURES.exists(), reason="../shared/data/fixtures_alpaca is not on this machine"
 )
 
+OURS = own_id("1")
 ENTRY = OrderRequest(
-    client_order_id="tw-1",
+    client_order_id=OURS,
     symbol="AAPL",
     side=Side.BUY,
     quantity=D(249),
@@ -55,7 +57,7 @@ ENTRY = OrderRequest(
 
 def an_order_body(**changes: Any) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "id": "o-1", "client_order_id": "tw-1", "created_at": "2020-11-12T14:31:04.123456789Z",
+        "id": "o-1", "client_order_id": OURS, "created_at": "2020-11-12T14:31:04.123456789Z",
         "updated_at": "2020-11-12T14:31:04.5Z", "submitted_at": "2020-11-12T14:31:04.123456789Z",
         "symbol": "AAPL", "qty": "249", "filled_qty": "0", "filled_avg_price": None,
         "order_class": "oto", "order_type": "limit", "type": "limit", "side": "buy",
@@ -77,7 +79,7 @@ def test_an_entry_leaves_as_exact_decimals() -> None:
             "POST",
             "/v2/orders",
             {
-                "client_order_id": "tw-1",
+                "client_order_id": OURS,
                 "symbol": "AAPL",
                 "side": "buy",
                 "qty": "249",
@@ -144,7 +146,7 @@ def test_a_read_that_fails_may_be_made_again() -> None:
 
 def test_an_unknown_order_is_none() -> None:
     with serving(Answer(404, {"code": 40410000, "message": "order not found"})) as server:
-        assert broker(server.url).order_by_client_id("tw-1") is None
+        assert broker(server.url).order_by_client_id(OURS) is None
         assert broker(server.url).order("o-1") is None
 
 
@@ -188,7 +190,7 @@ def test_recorded_bodies_are_read() -> None:
 def test_a_replaced_leg_is_told_as_replaced() -> None:
     # The nested list shows the entry with its new leg only; the flat one has the old leg too.
     old = an_order_body(id="o-2", type="stop", order_type="stop", status="replaced")
-    new = {**old, "id": "o-3", "status": "new", "replaces": "o-2", "client_order_id": "tw-2"}
+    new = {**old, "id": "o-3", "status": "new", "replaces": "o-2", "client_order_id": own_id("2")}
     entry = an_order_body(status="filled")
     flat, nested, still_open = [entry, old, new], [{**entry, "legs": [new]}], [new]
     with serving(Answer(body=flat), Answer(body=nested), Answer(body=still_open)) as server:
@@ -245,4 +247,4 @@ def test_the_parent_of_a_leg_is_found_in_the_nested_list() -> None:
         (alone,) = broker(server.url).open_orders("AAPL")
         parent = broker(server.url).parent_of(alone)
     assert parent is not None
-    assert parent.client_order_id == "tw-1"
+    assert parent.client_order_id == OURS

@@ -24,10 +24,10 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 
-from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault, an_order
+from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault, an_order, own_id
 
 EXIT = OrderIntent(
-    intent_id="tw-exit",
+    intent_id=own_id("exit"),
     account="paper",
     strategy="sma_crossover_20_50",
     mode="paper",
@@ -53,7 +53,7 @@ REFUSED = BrokerRejectedError("account is restricted", 40310000, 403)
 
 ENTRY = an_order(
     order_id="entry-1",
-    client_order_id="tw-entry",
+    client_order_id=own_id("entry"),
     side=Side.BUY,
     order_type="limit",
     status=OrderStatus.FILLED,
@@ -105,7 +105,7 @@ def test_a_refused_sale_puts_protection_back() -> None:
     broker.faults = [Fault("submit", REFUSED)]
     outcome = procedures.leave(EXIT, broker, FakeClock())
     assert outcome.status is IntentStatus.REJECTED
-    assert resting(broker) == [(protect_id("tw-exit"), D(10))]
+    assert resting(broker) == [(protect_id(own_id("exit")), D(10))]
 
 
 def test_a_stuck_cancellation_sells_nothing() -> None:
@@ -123,7 +123,7 @@ def test_an_exit_run_twice_sells_once() -> None:
     again = procedures.leave(EXIT, broker, FakeClock())
     assert again.reason_code == "already_there"
     assert broker.held == {"AAPL": D(0)}
-    assert broker.sent == ["tw-exit"]
+    assert broker.sent == [own_id("exit")]
 
 
 def test_an_exit_leaves_a_foreign_stop_alone() -> None:
@@ -136,7 +136,7 @@ def test_an_exit_leaves_a_foreign_stop_alone() -> None:
 
 def test_an_exit_does_not_sell_beside_a_sale_that_is_working() -> None:
     broker = long_with_stop()
-    broker.orders_by_id["sale"] = an_order(order_id="sale", order_type="market")  # tw-1: ours
+    broker.orders_by_id["sale"] = an_order(order_id="sale", order_type="market")  # an id of ours
     outcome = procedures.leave(EXIT, broker, FakeClock())
     assert (outcome.status, outcome.reason_code) == (IntentStatus.NOT_NEEDED, "exit_working")
     assert broker.sent == []
@@ -198,7 +198,7 @@ def test_a_position_that_cannot_be_read_after_the_cancellation_is_protected_agai
     outcome = procedures.leave(EXIT, broker, FakeClock())
     if protected:
         assert outcome.status is IntentStatus.UNKNOWN
-        assert resting(broker) == [(protect_id("tw-exit"), D(protected))]
+        assert resting(broker) == [(protect_id(own_id("exit")), D(protected))]
     else:
         assert outcome.reason_code == "nothing_left"
         assert resting(broker) == []
@@ -247,9 +247,9 @@ def test_protection_is_never_for_more_than_is_naked(
 ) -> None:
     resting_one = {"s": an_order(order_id="s", quantity=D(covered))} if covered else {}
     broker = FakeBroker(held={"AAPL": D(held)}, orders_by_id=resting_one)
-    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id="tw-p")
+    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id=own_id("p"))
     outcome = procedures.protect(intent, broker, FakeClock())
-    assert [q for name, q in resting(broker) if name == "tw-p"] == ([D(protected)] if protected
+    assert [q for name, q in resting(broker) if name == own_id("p")] == ([D(protected)] if protected
                                                                     else [])  # fmt: skip
     assert (outcome.status is IntentStatus.SUBMITTED) is (protected > 0)
 
@@ -264,34 +264,34 @@ def test_a_stop_without_shares_is_cancelled_and_one_with_shares_is_not() -> None
 
 
 def test_repricing_replaces_the_stop_once() -> None:
-    intent = replace(EXIT, kind=IntentKind.REPRICE, intent_id="tw-up", stop_price=D("99.10"))
+    intent = replace(EXIT, kind=IntentKind.REPRICE, intent_id=own_id("up"), stop_price=D("99.10"))
     broker = long_with_stop()
     for _ in range(2):
         assert procedures.reprice(intent, broker, FakeClock()).status is IntentStatus.SUBMITTED
-    assert broker.sent == ["tw-up"]
+    assert broker.sent == [own_id("up")]
     assert [order.stop_price for order in broker.open_orders("AAPL")] == [D("99.10")]
 
 
 def test_a_refused_repricing_keeps_the_old_stop() -> None:
-    intent = replace(EXIT, kind=IntentKind.REPRICE, intent_id="tw-up", stop_price=D("99.10"))
+    intent = replace(EXIT, kind=IntentKind.REPRICE, intent_id=own_id("up"), stop_price=D("99.10"))
     broker = long_with_stop()
-    broker.faults = [Fault("replace_stop", REFUSED)]
+    broker.faults = [Fault("replace", REFUSED)]
     assert procedures.reprice(intent, broker, FakeClock()).status is IntentStatus.REJECTED
     assert resting(broker) == [("broker-made", D(10))]
 
 
 def test_protection_is_placed_once() -> None:
-    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id="tw-p")
+    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id=own_id("p"))
     broker = FakeBroker(held={"AAPL": D(10)})
     for _ in range(2):
         assert procedures.protect(intent, broker, FakeClock()).status is IntentStatus.SUBMITTED
-    assert resting(broker) == [("tw-p", D(10))]
+    assert resting(broker) == [(own_id("p"), D(10))]
 
 
 LATE_ENTRIES = [
     # (filled of 10, what becomes of the intent, what rests afterwards)
     ("nothing filled", 0, "cancelled_unfilled", []),
-    ("4 filled", 4, "accepted", [("tw-late", D(4))]),
+    ("4 filled", 4, "accepted", [(own_id("late"), D(4))]),
     ("all filled after all", 10, "filled_first", []),
 ]
 
@@ -313,7 +313,7 @@ def test_a_late_entry_is_cancelled_and_its_filled_part_protected(
     )
     broker = FakeBroker(held={"AAPL": D(filled)}, orders_by_id={"entry": entry})
     intent = replace(
-        EXIT, kind=IntentKind.CANCEL_ENTRY, intent_id="tw-late", target_order_id="entry"
+        EXIT, kind=IntentKind.CANCEL_ENTRY, intent_id=own_id("late"), target_order_id="entry"
     )
     outcome = procedures.cancel_entry(intent, broker, FakeClock())
     assert outcome.reason_code == code

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tradewind.errors import InvalidInputError
+from tradewind.orders.control import SwitchChange, SwitchState
 from tradewind.orders.ids import intent_id
 from tradewind.orders.model import IntentKind, IntentOutcome, IntentStatus, OrderIntent, Side
 from tradewind.settings import HardLimits
@@ -20,7 +21,7 @@ from tests.unit.risk.test_assessment import NOON, cycle_at, run
 
 CYCLE = cycle_at(NOON)
 LIMITS = HardLimits(250, 50, 200, D(30_000), D(2_000_000))
-SUBMITTER = Submitter("paper", "paper", ("AAPL", "MSFT"), LIMITS)
+SUBMITTER = Submitter("here", "paper", "paper", ("AAPL", "MSFT"), LIMITS)
 ENTRY = run(Action.ENTER).intents[0]
 IN_TIME = CYCLE.run_at + timedelta(seconds=5)
 
@@ -49,6 +50,7 @@ def identified(intent: OrderIntent, **changes: Any) -> OrderIntent:
     return replace(
         forged,
         intent_id=intent_id(
+            deployment=CYCLE.deployment,
             account=forged.account,
             strategy=forged.strategy,
             mode=forged.mode,
@@ -98,11 +100,11 @@ def test_a_forged_intent_sends_nothing(intent: OrderIntent, code: str) -> None:
 
 
 GATES = [
-    ("switch REDUCING", FakeControl(state="REDUCING"), LIMITS, "switch"),
-    ("switch HALTED", FakeControl(state="HALTED"), LIMITS, "switch"),
+    ("switch REDUCING", FakeControl(state=SwitchState.REDUCING), LIMITS, "switch"),
+    ("switch HALTED", FakeControl(state=SwitchState.HALTED), LIMITS, "switch"),
     ("the day's orders are used up", FakeControl(entries={"a", "b"}),
      replace(LIMITS, max_orders_per_day=2), "daily_limit"),
-    ("only the reserve is left", FakeControl(budget=50), LIMITS, "request_budget"),
+    ("only the reserve is left", FakeControl(budget=0), LIMITS, "request_budget"),
 ]  # fmt: skip
 
 
@@ -162,14 +164,14 @@ def test_two_runs_never_send_at_the_same_time(intent: OrderIntent) -> None:
 
 def test_a_switch_in_no_known_state_stops_entries() -> None:
     class Odd(FakeControl):
-        def switch(self, account: str) -> str:
+        def switch(self, account: str) -> SwitchChange:
             raise InvalidInputError("the trading switch of paper is 'on'")
 
     assert place(ENTRY, control=Odd()).reason_code == "switch"
 
 
-@pytest.mark.parametrize("state", ["REDUCING", "HALTED"])
-def test_gates_never_stop_an_exit(state: str) -> None:
+@pytest.mark.parametrize("state", [SwitchState.REDUCING, SwitchState.HALTED])
+def test_gates_never_stop_an_exit(state: SwitchState) -> None:
     broker = FakeBroker(held={"AAPL": D(10)})
     control = FakeControl(state=state, budget=0)
     assert place(EXIT, broker=broker, control=control).status is IntentStatus.SUBMITTED
@@ -203,12 +205,12 @@ def test_a_late_retry_finds_what_the_first_attempt_sent() -> None:
 def test_a_retry_after_the_switch_fell_finds_it_too() -> None:
     broker, control = FakeBroker(), FakeControl()
     place(ENTRY, broker=broker, control=control)
-    control.state = "HALTED"
+    control.state = SwitchState.HALTED
     assert place(ENTRY, broker=broker, control=control).status is IntentStatus.SUBMITTED
 
 
 def test_a_retry_that_cannot_ask_sends_nothing() -> None:
-    broker, control = FakeBroker(), FakeControl(claims={ENTRY.intent_id})
+    broker, control = FakeBroker(), FakeControl(claims={ENTRY.intent_id: 1})
     broker.faults = [Fault("order_by_client_id", UNREACHABLE, times=99)]
     assert place(ENTRY, broker=broker, control=control).status is IntentStatus.UNKNOWN
     assert broker.sent == []

@@ -11,7 +11,7 @@ from tradewind.orders.model import BrokerState, IntentOutcome, IntentStatus, Ord
 from tradewind.orders.snapshot import load_state
 from tradewind.use_cases.read_broker import follow_orders, sync_broker
 
-from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault, an_order
+from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault, an_order, own_id
 from tests.unit.risk.test_assessment import NOON, OPEN, cycle_at
 from tests.unit.use_cases.test_fetch_bars import FakePayloads
 
@@ -40,7 +40,7 @@ def test_the_brokers_clock_is_asked_once_a_session() -> None:
 
 
 def sent(status: IntentStatus = IntentStatus.SUBMITTED) -> IntentOutcome:
-    return IntentOutcome("tw-1", status, "o", "accepted", "ok", AT)
+    return IntentOutcome(own_id("1"), status, "o", "accepted", "ok", AT)
 
 
 def followed(broker: FakeBroker, *outcomes: IntentOutcome) -> float:
