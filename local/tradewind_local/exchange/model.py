@@ -8,9 +8,12 @@ from decimal import Decimal
 
 ZERO = Decimal(0)
 
-# Orders that ticks can fill; ``accepted`` waits for the opening, ``held`` for its entry.
-WORKING = frozenset({"new", "partially_filled"})
+# Orders that ticks can fill; ``accepted`` waits for the opening, ``held`` for its entry or beside
+# the limit order that has its shares. A cancellation asked for is not one that happened.
+WORKING = frozenset({"new", "partially_filled", "pending_cancel"})
 OPEN = WORKING | {"accepted", "held"}
+STOPS = frozenset({"stop", "stop_limit", "trailing_stop"})
+COMPLEX = frozenset({"bracket", "oco", "oto"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,8 @@ class Ticket:
     """What somebody asks for: an order request that is well-formed, and no more than that.
 
     ``order_class`` is as sent (empty when it was not). ``take_profit`` is the limit price and
-    ``stop_loss`` the stop price of the legs.
+    ``stop_loss`` the stop price of the legs; ``stop_loss_limit`` makes the latter a stop-limit.
+    With ``notional`` (USD) ``qty`` is zero: the price decides it. ``trail_percent`` is in per cent.
     """
 
     symbol: str
@@ -32,17 +36,23 @@ class Ticket:
     client_order_id: str | None = None
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    notional: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a replacement asks for; None leaves a value as it is."""
+    """What a replacement asks for; None leaves a value as it is. ``trail`` is the new value of
+    whichever trail the order has."""
 
     qty: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     time_in_force: str | None = None
     client_order_id: str | None = None
+    trail: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -50,8 +60,12 @@ class Order:
     """An order. ``number`` is its place in the order of arrival.
 
     ``parent_id`` makes it a leg; the broker's bodies show legs only inside their parent.
-    ``expires_at`` is the close a day order dies at, None for gtc. ``triggered``: a stop that has
-    become a market order. ``reserve_price``: what an open buy counts against buying power a share.
+    ``expires_at`` is the close an order dies at, None for gtc. ``triggered``: a stop that has
+    become a market or limit order. ``armed``: a stop that stays ``held`` beside its group's limit
+    order, because the shares can only be held once, and is watched all the same.
+    ``reserve_price``: what an open buy counts against buying power a share. ``qty`` of a notional
+    order is an estimate until its first fill decides it. ``hwm`` is the best price since a trailing
+    stop was sent: its ``stop_price`` follows.
     """
 
     number: int
@@ -81,6 +95,12 @@ class Order:
     filled_qty: Decimal = ZERO
     filled_value: Decimal = ZERO
     triggered: bool = False
+    armed: bool = False
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    hwm: Decimal | None = None
+    notional: Decimal | None = None
+    failed_at: datetime | None = None
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -92,7 +112,12 @@ class Order:
 
     @property
     def is_working(self) -> bool:
-        return self.status in WORKING
+        return self.status in WORKING or (self.status == "held" and self.armed)
+
+    @property
+    def is_dormant(self) -> bool:
+        """A leg that waits for its entry: it holds no shares and no tick concerns it."""
+        return self.status == "held" and not self.armed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +134,21 @@ class Fill:
     cum_qty: Decimal
     leaves_qty: Decimal
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What changed the account without a trade. ``amount`` is what it did to the cash (USD),
+    ``qty`` what it did to the position (splits only)."""
+
+    number: int
+    id: str
+    kind: str
+    amount: Decimal
+    at: datetime
+    symbol: str | None = None
+    description: str = ""
+    qty: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -139,8 +179,10 @@ class Touched:
     orders: dict[int, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
+    activities: list[Activity] = field(default_factory=list)
 
     def clear(self) -> None:
         self.orders.clear()
         self.fills.clear()
         self.positions.clear()
+        self.activities.clear()
