@@ -41,15 +41,15 @@ def order_body(order: Order, legs: list[Order] | None = None, status: str | None
         "filled_at": time_text(order.filled_at),
         "expired_at": time_text(order.expired_at),
         "canceled_at": time_text(order.canceled_at),
-        "failed_at": None,
+        "failed_at": time_text(order.failed_at),
         "replaced_at": time_text(order.replaced_at),
         "replaced_by": order.replaced_by,
         "replaces": order.replaces,
         "asset_id": asset_id(order.symbol),
         "symbol": order.symbol,
         "asset_class": "us_equity",
-        "notional": None,
-        "qty": decimal_text(order.qty),
+        "notional": _optional(order.notional),
+        "qty": decimal_text(order.qty) if order.notional is None else None,
         "filled_qty": decimal_text(order.filled_qty),
         "filled_avg_price": (
             decimal_text(quotient(order.filled_value, order.filled_qty))
@@ -67,9 +67,9 @@ def order_body(order: Order, legs: list[Order] | None = None, status: str | None
         "status": status or order.status,
         "extended_hours": False,
         "legs": [order_body(leg) for leg in legs] if legs else None,
-        "trail_percent": None,
-        "trail_price": None,
-        "hwm": None,
+        "trail_percent": _optional(order.trail_percent),
+        "trail_price": _optional(order.trail_price),
+        "hwm": _optional(order.hwm),
         "commission": 0,
         "subtag": None,
         "source": None,
@@ -111,7 +111,7 @@ def position_body(exchange: Exchange, position: Position) -> Body:
     }
 
 
-def account_body(exchange: Exchange) -> Body:
+def account_body(exchange: Exchange, is_suspended: bool) -> Body:
     """As since 2026-07: without the pattern-day-trader fields. A cash account, 1 x its money."""
     account = exchange.ledger.account
     equity = exchange.equity()
@@ -152,23 +152,12 @@ def account_body(exchange: Exchange) -> Body:
         "trading_blocked": False,
         "transfers_blocked": False,
         "account_blocked": False,
-        "trade_suspended_by_user": False,
+        "trade_suspended_by_user": is_suspended,
         "created_at": "2020-01-02T14:30:00.123456Z",
         "crypto_tier": 0,
         "admin_configurations": {},
         "user_configurations": None,
     }
-
-
-CONFIGURATION: Body = {
-    "no_shorting": True,
-    "suspend_trade": False,
-    "fractional_trading": True,
-    "max_margin_multiplier": "1",
-    "trade_confirm_email": "none",
-    "ptp_no_exception_entry": False,
-    "max_options_trading_level": 0,
-}
 
 
 def activity_body(fill: Fill) -> Body:

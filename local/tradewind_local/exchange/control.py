@@ -95,27 +95,121 @@ class ExchangeControl:
         messages: list[dict[str, Any]] = self._call("GET", "/_sim/slack")["messages"]
         return messages
 
-    def add_faults(self, faults: Sequence[dict[str, Any]]) -> None:
-        """Script faults, taken in the order given. Each: ``method``, ``path`` (with ``*``),
-        ``times`` (1), and what happens: ``status`` with ``body`` and ``headers``, or ``reset``
-        (connection cut without an answer), or ``stall`` (seconds before the answer), or
-        ``truncate`` (half of the answer), or ``repeat`` (the answer before, under the same path).
-        ``after_accept`` true: the request is carried out first and only its answer is lost.
+    def reset(self, cash: Decimal | None = None, now: datetime | None = None) -> None:
+        """A new account in the same market, in a few milliseconds: bars stay; orders, fills,
+        positions, activities, messages, request counts, faults, tokens and configuration go.
+
+        ``cash`` in USD opens the account, None: with what the exchange was started with. ``now``
+        (aware UTC) sets the clock, also back, and leaves it standing; None: it goes on. Ids count
+        from the beginning again, so that a case has the same ones whatever ran before it.
         """
-        self._call("POST", "/_sim/faults", {"faults": list(faults)})
+        self._call(
+            "POST",
+            "/_sim/reset",
+            {
+                "cash": None if cash is None else str(cash),
+                "now": None if now is None else to_iso(now),
+            },
+        )
+
+    # -- faults -------------------------------------------------------------------------------
+
+    def add_faults(self, faults: Sequence[dict[str, Any]]) -> None:
+        """Script faults, taken in the order given. Each: ``method``, ``path`` (both may hold
+        ``*``), ``times`` (1), and what happens: ``status`` with ``body`` (text is sent as HTML) and
+        ``headers``, or ``reset`` (connection cut without an answer), or ``stall`` (seconds before
+        the answer), or ``truncate`` (half of the answer), or ``repeat`` (the answer before, under
+        the same path). ``after_accept`` true: the request is carried out first and only its answer
+        is lost. ``kind`` names one of the usual ones: ``429``, ``500``, ``503``, ``504``,
+        ``504_after_accept``, ``reset``, ``reset_after_accept``, ``accept_without_answer`` (carried
+        out, the connection held open for ``stall`` seconds and then cut), ``truncated``, ``slow``.
+        """
+        self._faults(faults=list(faults))
+
+    def set_random_faults(
+        self,
+        rate: float,
+        seed: int,
+        kinds: Sequence[str],
+        method: str = "*",
+        path: str = "/v2/*",
+        hold: float = 1.0,
+    ) -> None:
+        """Let each matching trading call fail with probability ``rate`` (0 to 1) in one of
+        ``kinds`` (the names of :meth:`add_faults`); 0 ends it.
+
+        Which calls fail depends on ``seed`` and on the number of matching calls before, on nothing
+        else. ``method`` and ``path`` may hold ``*``; market data never matches. ``hold``: seconds
+        that the kinds which stall do.
+        """
+        weather = {"rate": rate, "seed": seed, "kinds": list(kinds)}
+        self._faults(random={**weather, "method": method, "path": path, "hold": hold})
+
+    def set_maintenance(self, start: datetime, end: datetime) -> None:
+        """Answer every trading call with 503 and a page of HTML from ``start`` until before
+        ``end`` of the market's clock (aware UTC)."""
+        self._faults(maintenance={"from": to_iso(start), "until": to_iso(end)})
+
+    def fault_fills(
+        self, drop: int = 0, reads: int | None = None, double: int = 0, reorder: int = 0
+    ) -> None:
+        """Spoil the list of activities for the next fills, all counted from the same one: so many
+        are not listed (ever, or until the list was read ``reads`` times), listed twice, listed in
+        the reverse order. Orders and positions tell the truth meanwhile."""
+        faults = {"drop": drop, "reads": reads, "double": double, "reorder": reorder}
+        self._faults(fills=faults)
+
+    def set_clock_skew(self, seconds: int) -> None:
+        """Let the broker's clock be ahead of the market's (negative: behind) in ``GET /v2/clock``
+        and in every time stamp of a trading answer; sessions open and close when they do."""
+        self._faults(clock_skew=seconds)
 
     def clear_faults(self) -> None:
-        """Forget the faults that no request has met yet."""
+        """Forget all faults that are still to come, the standing ones included."""
         self._call("DELETE", "/_sim/faults")
+
+    # -- the market ---------------------------------------------------------------------------
 
     def limit_fills(self, shares_per_tick: Decimal | None) -> None:
         """Let each tick fill at most this many shares, so that orders fill in parts."""
         text = None if shares_per_tick is None else str(shares_per_tick)
         self._call("POST", "/_sim/market", {"shares_per_tick": text})
 
+    # -- access -------------------------------------------------------------------------------
+
+    def accept_only(self, keys: tuple[str, str] | None) -> None:
+        """The only pair of keys (id, secret) that opens the account; None: any."""
+        self._call("POST", "/_sim/access", {"keys": keys})
+
+    def set_oauth_client(
+        self,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        token_seconds: float | None = None,
+    ) -> None:
+        """The only client that ``POST /oauth/token`` gives an access token to. One lives
+        ``token_seconds`` of the market's clock, and ends in any case when the next one was used.
+        """
+        client = {
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "refresh_token": refresh_token,
+            "token_seconds": token_seconds,
+        }
+        self._call("POST", "/_sim/access", {"oauth": client})
+
+    def set_rate_limit(self, calls_per_minute: int | None) -> None:
+        """Refuse trading calls beyond so many a minute of the market's clock (429); None: let all
+        through, and only count them in the headers."""
+        self._call("POST", "/_sim/rate_limit", {"rate_limit": calls_per_minute})
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def _faults(self, **fields: object) -> None:
+        self._call("POST", "/_sim/faults", fields)
 
     def _connect(self) -> None:
         self._connection.connect()

@@ -11,6 +11,11 @@ from tradewind_local.exchange.refusals import Refusal
 from tradewind_local.exchange.wire import read_json, read_time, write_json
 
 
+def is_trading_path(path: str) -> bool:
+    """Of the trading API, whose calls are limited, maintained and cut; market data is apart."""
+    return path.startswith("/v2/") and not path.startswith("/v2/stocks/")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """``path`` is decoded; ``query`` keeps the last value of a repeated name; header names are
@@ -59,6 +64,13 @@ class Request:
                 422, {"code": 42210000, "message": f"invalid {name}: {text} is not 1..{most}"}
             )
         return int(text)
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """The first one allowed is the default."""
+        value = self.query.get(name, allowed[0])
+        if value not in allowed:
+            raise Refusal(422, {"code": 42210000, "message": f"invalid {name}: {value}"})
+        return value
 
     def names(self, name: str) -> list[str] | None:
         """A comma-separated parameter; None when it was not given."""

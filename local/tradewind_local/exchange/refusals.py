@@ -99,8 +99,30 @@ def insufficient_qty(symbol: str, requested: Decimal, existing: Decimal, held: D
     )
 
 
+def only_two_decimals() -> Refusal:
+    return malformed("notional value must be limited to 2 decimal places")
+
+
+def too_small(cost: Decimal) -> Refusal:
+    return forbidden(
+        "cost basis must be >= minimal amount of order 1", cost_basis=decimal_text(cost)
+    )
+
+
+def not_an_exit() -> Refusal:
+    return unprocessable("oco orders must be exit orders")
+
+
+def no_position() -> Refusal:
+    return not_found("position does not exist")
+
+
 def no_shorting() -> Refusal:
     return forbidden("account is not allowed to short")
+
+
+def suspended() -> Refusal:
+    return forbidden("new orders are rejected by user request")
 
 
 def wash_trade(opposite: str) -> Refusal:

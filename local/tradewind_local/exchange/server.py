@@ -7,9 +7,11 @@ import struct
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 
 from tradewind_local.exchange.application import Application
 from tradewind_local.exchange.faults import Fault
@@ -38,6 +40,8 @@ class ExchangeHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Small answers must not wait for the ACK of the last one: that would cost 40 ms each.
     disable_nagle_algorithm = True
+    # What the answer to the present request says about the rate limit.
+    _limits: Mapping[str, str] = MappingProxyType({})
 
     def _serve(self) -> None:
         try:
@@ -50,7 +54,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         request = Request.of(self.command, self.path, dict(self.headers.items()), body)
-        fault = self.server.application.fault_for(request)
+        fault, self._limits = self.server.application.admit(request)
         if fault is None:
             self._send(self._answer(request))
         else:
@@ -82,10 +86,15 @@ class ExchangeHandler(BaseHTTPRequestHandler):
         if fault.reset:
             self._reset()
         elif fault.status is not None:
-            self._send(Response.json(fault.body, fault.status, fault.headers))
+            body = fault.body
+            self._send(
+                Response(fault.status, body.encode(), "text/html", fault.headers)
+                if isinstance(body, str)
+                else Response.json(body, fault.status, fault.headers)
+            )
         elif carried_out is not None:
-            body = carried_out.body
-            cut = body[: len(body) // 2] if fault.truncate else body
+            whole = carried_out.body
+            cut = whole[: len(whole) // 2] if fault.truncate else whole
             self._send(replace(carried_out, body=cut))
 
     def _reset(self) -> None:
@@ -98,7 +107,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
         lines = [
             f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
             f"Connection: {'close' if self.close_connection else 'keep-alive'}",
-            *(f"{name}: {value}" for name, value in response.headers.items()),
+            *(f"{name}: {value}" for name, value in {**self._limits, **response.headers}.items()),
         ]
         if response.status != HTTPStatus.NO_CONTENT:
             lines.append(f"Content-Type: {response.content_type}")

@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import Bar, from_iso, to_iso
 
+from tradewind_local.exchange.access import OauthClient
+from tradewind_local.exchange.activities_api import FillFaults
 from tradewind_local.exchange.bodies import position_body
 from tradewind_local.exchange.engine import Exchange
-from tradewind_local.exchange.faults import Fault
+from tradewind_local.exchange.faults import Fault, Weather
+from tradewind_local.exchange.http_messages import Request, Response
 from tradewind_local.exchange.model import ZERO, Order
+from tradewind_local.exchange.venue import Venue
 from tradewind_local.exchange.wire import decimal_text, quotient, time_text
 
+Thing = TypeVar("Thing")
+
 BAR_FIELDS = ("symbol", "start", "open", "high", "low", "close", "volume", "feed")
+
+
+def answer(venue: Venue, request: Request) -> Response:
+    """Carry out a control request. Raises TradewindError with what is wrong with it."""
+    match request.method, request.path:
+        case "GET", "/_sim/clock":
+            now = venue.exchange.now
+            return Response.json({"now": None if now is None else to_iso(now)})
+        case "POST", "/_sim/clock":
+            venue.clock.set(*read_clock(request.json()))
+            venue.move()
+            return Response.json({"now": to_iso(venue.exchange.time)})
+        case "POST", "/_sim/bars":
+            return Response.json({"loaded": venue.book.add(read_bars(request.json()))})
+        case "POST", "/_sim/faults":
+            set_faults(venue, _mapping(request.json()))
+        case "DELETE", "/_sim/faults":
+            venue.clear_faults()
+        case "POST", "/_sim/market":
+            set_market(venue.exchange, _mapping(request.json()))
+        case "POST", "/_sim/access":
+            set_access(venue, _mapping(request.json()))
+        case "POST", "/_sim/rate_limit":
+            venue.rate_limit.enforce(read_rate_limit(request.json()))
+        case "POST", "/_sim/reset":
+            venue.reset(*read_reset(request.json()))
+        case "GET", "/_sim/summary":
+            return Response.json(summary(venue.exchange, venue.store.slack_count(), venue.requests))
+        case "GET", "/_sim/slack":
+            return Response.json({"messages": venue.store.slack()})
+        case _:
+            return Response.json({"message": "no such control endpoint"}, 404)
+    return Response.json({})
 
 
 def read_bars(body: object) -> list[Bar]:
@@ -38,21 +77,57 @@ def read_clock(body: object) -> tuple[datetime, bool]:
     return from_iso(fields["now"]), bool(fields.get("running", True))
 
 
-def read_faults(body: object) -> list[Fault]:
-    return [Fault.of(fault) for fault in _mapping(body).get("faults", [])]
+def set_faults(venue: Venue, given: Mapping[str, Any]) -> None:
+    """As ``ExchangeControl.add_faults`` and its neighbours send them; what is not named stays."""
+    _check_names(given, ("faults", "random", "maintenance", "fills", "clock_skew"))
+    scripted = [Fault.of(_mapping(fault)) for fault in given.get("faults", ())]
+    if "random" in given:
+        venue.faults.set_weather(_optional(given["random"], Weather.of))
+    if "maintenance" in given:
+        venue.faults.set_maintenance(_optional(given["maintenance"], _window))
+    if "fills" in given:
+        fills = _optional(given["fills"], FillFaults.of)
+        venue.activities.set_faults(fills, len(venue.exchange.fills))
+    if "clock_skew" in given:
+        venue.skew = timedelta(seconds=_whole(given["clock_skew"], "clock_skew"))
+    for fault in scripted:
+        venue.faults.add(fault)
 
 
-def read_shares_per_tick(body: object) -> Decimal | None:
-    text = _mapping(body).get("shares_per_tick")
-    if text is None:
+def set_market(exchange: Exchange, given: Mapping[str, Any]) -> None:
+    """As ``ExchangeControl.limit_fills`` and its neighbours send it; what is not named stays."""
+    _check_names(given, ("shares_per_tick",))
+    if "shares_per_tick" in given:
+        exchange.shares_per_tick = _positive(given["shares_per_tick"], "shares_per_tick")
+
+
+def set_access(venue: Venue, given: Mapping[str, Any]) -> None:
+    """``keys``: ``[id, secret]`` or null; ``oauth``: an OAuth client's fields or null."""
+    _check_names(given, ("keys", "oauth"))
+    if "keys" in given:
+        keys = given["keys"]
+        if keys is not None and not (isinstance(keys, list) and len(keys) == 2):
+            raise InvalidInputError("keys must be [id, secret] or null")
+        venue.access.accept_only(None if keys is None else (str(keys[0]), str(keys[1])))
+    if "oauth" in given:
+        venue.access.set_client(_optional(given["oauth"], OauthClient.of))
+
+
+def read_rate_limit(body: object) -> int | None:
+    """From ``{"rate_limit": 200}``, or null for none."""
+    limit = _mapping(body).get("rate_limit")
+    if limit is None:
         return None
-    try:
-        shares = Decimal(text)
-    except (InvalidOperation, TypeError) as error:
-        raise InvalidInputError(f"shares_per_tick is not a number: {text!r}") from error
-    if not shares > 0:
-        raise InvalidInputError("shares_per_tick must be more than zero")
-    return shares
+    if _whole(limit, "rate_limit") < 1:
+        raise InvalidInputError("rate_limit must be at least 1")
+    return int(limit)
+
+
+def read_reset(body: object) -> tuple[Decimal | None, datetime | None]:
+    """From ``{"cash": …, "now": …}``, both optional."""
+    fields = _mapping(body)
+    now = fields.get("now")
+    return _positive(fields.get("cash"), "cash"), None if now is None else from_iso(now)
 
 
 def summary(
@@ -108,6 +183,42 @@ def _order(order: Order) -> dict[str, object]:
         "status": order.status,
         "submitted_at": time_text(order.submitted_at),
     }
+
+
+def _window(given: object) -> tuple[datetime, datetime]:
+    fields = _mapping(given)
+    try:
+        return from_iso(fields["from"]), from_iso(fields["until"])
+    except KeyError as error:
+        raise InvalidInputError("maintenance needs 'from' and 'until'") from error
+
+
+def _check_names(given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    unknown = set(given) - set(known)
+    if unknown:
+        raise InvalidInputError(f"unknown: {sorted(unknown)}; there are {known}")
+
+
+def _optional(given: Any, read: Callable[[Any], Thing]) -> Thing | None:
+    return None if given is None else read(_mapping(given))
+
+
+def _whole(given: object, name: str) -> int:
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise InvalidInputError(f"{name} must be a whole number: {given!r}")
+    return given
+
+
+def _positive(given: object, name: str) -> Decimal | None:
+    if given is None:
+        return None
+    try:
+        number = Decimal(str(given))
+    except InvalidOperation as error:
+        raise InvalidInputError(f"{name} is not a number: {given!r}") from error
+    if not number > 0:
+        raise InvalidInputError(f"{name} must be more than zero")
+    return number
 
 
 def _mapping(body: object) -> Mapping[str, Any]:

@@ -27,14 +27,15 @@ CREATE TABLE IF NOT EXISTS slack (number INTEGER PRIMARY KEY, body TEXT NOT NULL
 _DECIMALS = frozenset(
     {
         *("qty", "limit_price", "stop_price", "reserve_price", "filled_qty", "filled_value"),
-        *("price", "cum_qty", "leaves_qty"),
+        *("price", "cum_qty", "leaves_qty", "amount"),
+        *("trail_price", "trail_percent", "hwm", "notional"),
         *("cost", "realized", "opening_cash", "cash", "last_equity"),
     }
 )
 _TIMES = frozenset(
     {
         *("created_at", "updated_at", "submitted_at", "expires_at", "filled_at", "expired_at"),
-        *("canceled_at", "replaced_at", "at"),
+        *("canceled_at", "replaced_at", "failed_at", "at"),
     }
 )
 _DATES = frozenset({"opened_on"})
@@ -61,6 +62,8 @@ class Store:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.executescript(_SCHEMA)
+        # What lies on the disk under each name: most requests change next to nothing.
+        self._facts: dict[str, str] = dict(self.connection.execute("SELECT name, value FROM facts"))
 
     def open_account(self, seed: int, cash: Decimal) -> None:
         """Fix seed and opening cash on first use. InvalidInputError when they were others."""
@@ -119,14 +122,25 @@ class Store:
         count: int = self.connection.execute("SELECT count(*) FROM slack").fetchone()[0]
         return count
 
+    def reset(self, cash: Decimal | None) -> None:
+        """Forget everything but the bars and how the account was founded; the caller commits.
+
+        ``cash`` in USD opens the account anew, None: with what it was founded with.
+        """
+        for table in ("orders", "fills", "positions", "slack"):
+            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        opening = Decimal(self.fact("founded")["opening_cash"]) if cash is None else cash
+        self.put_fact("account", _plain(asdict(Account(opening, opening, opening))))
+
     def fact(self, name: str) -> Any:
-        row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        text = self._facts.get(name)
+        return None if text is None else json.loads(text)
 
     def put_fact(self, name: str, value: object) -> None:
-        self.connection.execute(
-            "INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value))
-        )
+        text = json.dumps(value)
+        if text != self._facts.get(name):
+            self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, text))
+            self._facts[name] = text
 
     def close(self) -> None:
         self.connection.close()

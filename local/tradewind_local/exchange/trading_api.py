@@ -9,10 +9,8 @@ from tradewind_local.exchange.engine import Exchange
 from tradewind_local.exchange.http_messages import Request, Response
 from tradewind_local.exchange.model import ZERO, Order
 from tradewind_local.exchange.order_entry import read_changes, read_ticket
-from tradewind_local.exchange.wire import NEW_YORK
 
 MOST_ORDERS = 500
-MOST_ACTIVITIES = 100
 
 
 def post_order(exchange: Exchange, request: Request) -> Response:
@@ -58,8 +56,8 @@ def get_order_by_client_id(exchange: Exchange, request: Request) -> Response:
 def get_orders(exchange: Exchange, request: Request) -> Response:
     """Orders by time of submission. Nested: a leg is shown inside its parent when that is listed,
     and by itself when it is not (an open leg of a filled entry)."""
-    wanted = _choice(request, "status", ("open", "closed", "all"))
-    newest_first = _choice(request, "direction", ("desc", "asc")) == "desc"
+    wanted = request.choice("status", ("open", "closed", "all"))
+    newest_first = request.choice("direction", ("desc", "asc")) == "desc"
     after, until = request.time("after"), request.time("until")
     symbols = request.names("symbols")
     side = request.query.get("side")
@@ -94,44 +92,6 @@ def get_position(exchange: Exchange, _request: Request, symbol: str) -> Response
     if position.qty == ZERO:
         raise refusals.not_found("position does not exist")
     return Response.json(bodies.position_body(exchange, position))
-
-
-def get_account(exchange: Exchange, _request: Request) -> Response:
-    return Response.json(bodies.account_body(exchange))
-
-
-def get_configuration(_exchange: Exchange, _request: Request) -> Response:
-    return Response.json(bodies.CONFIGURATION)
-
-
-def get_activities(
-    exchange: Exchange, request: Request, activity_type: str | None = None
-) -> Response:
-    """Executions, newest first unless asked otherwise. The simulated account knows no other
-    activities, so other types answer an empty list. ``date`` is New York's."""
-    types = [activity_type] if activity_type else request.names("activity_types")
-    if types is not None and "FILL" not in types:
-        return Response.json([])
-    after, until = request.time("after"), request.time("until")
-    day = request.query.get("date")
-    found = [
-        fill
-        for fill in exchange.fills
-        if (after is None or fill.at > after)
-        and (until is None or fill.at < until)
-        and (day is None or fill.at.astimezone(NEW_YORK).date().isoformat() == day)
-    ]
-    if _choice(request, "direction", ("desc", "asc")) == "desc":
-        found.reverse()
-    token = request.query.get("page_token")
-    if token is not None:
-        # The page after the activity with this id.
-        place = next((index for index, fill in enumerate(found) if fill.id == token), None)
-        if place is None:
-            raise refusals.unprocessable(f"invalid page_token: {token}")
-        found = found[place + 1 :]
-    page = found[: request.count("page_size", MOST_ACTIVITIES, MOST_ACTIVITIES)]
-    return Response.json([bodies.activity_body(fill) for fill in page])
 
 
 def get_assets(exchange: Exchange, _request: Request) -> Response:
@@ -169,14 +129,6 @@ def _legs(exchange: Exchange, request: Request, order: Order) -> list[Order] | N
 
 def _is_nested(request: Request) -> bool:
     return request.query.get("nested", "false").lower() == "true"
-
-
-def _choice(request: Request, name: str, allowed: tuple[str, ...]) -> str:
-    """The first one allowed is the default."""
-    value = request.query.get(name, allowed[0])
-    if value not in allowed:
-        raise refusals.unprocessable(f"invalid {name}: {value}")
-    return value
 
 
 def _date(request: Request, name: str, default: date) -> date:

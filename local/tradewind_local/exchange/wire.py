@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,13 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 # Quotients are cut to so many decimals; sums and products are never cut.
 QUOTIENT = Decimal("1e-9")
+
+# The moments that a broker's clock puts on things; a session's opening and close are not among
+# them.
+_STAMP = re.compile(
+    rb'("(?:timestamp|transaction_time|[a-z]+_at)":")'
+    rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?=[.Z+-])"
+)
 
 
 def decimal_text(value: Decimal) -> str:
@@ -48,6 +56,16 @@ def read_time(text: str) -> datetime:
     if moment.time() == time(0) and len(text) == len("2020-11-12"):
         return moment.replace(tzinfo=UTC)
     raise ValueError(f"time without a zone: {text}")
+
+
+def shift_stamps(body: bytes, by: timedelta) -> bytes:
+    """A JSON body as a clock that is off by whole seconds would have stamped it."""
+
+    def shifted(match: re.Match[bytes]) -> bytes:
+        moment = datetime.fromisoformat(match[2].decode()) + by
+        return match[1] + moment.isoformat().encode()
+
+    return _STAMP.sub(shifted, body)
 
 
 def read_json(body: bytes) -> object:
