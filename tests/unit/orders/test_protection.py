@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
 from tradewind.orders.model import BrokerOrder, OrderStatus, Side
 from tradewind.orders.protection import Need, protection_need
 
-from tests.fakes import an_order
+from tests.fakes import START, an_order
 
 STOP = an_order(stop_price=D("98.50"))
 SITUATIONS = [
@@ -25,6 +26,12 @@ SITUATIONS = [
      Need.NOTHING, 0, "98.50"),
     ("it is being cancelled", [an_order(status=OrderStatus.PENDING_CANCEL)], "110", "109.9",
      Need.NOTHING, 0, "108.35"),
+    ("its cancellation was asked for in the run before", [an_order(
+        status=OrderStatus.PENDING_CANCEL, updated_at=START - timedelta(seconds=1))], None, "100",
+     Need.PLACE, 10, "98.50"),
+    ("its replacement is stuck beside one that works", [STOP, an_order(order_id="old",
+        status=OrderStatus.PENDING_REPLACE, updated_at=START - timedelta(minutes=5))], None, "100",
+     Need.NOTHING, 0, "98.50"),
     ("only another symbol's rests", [an_order(symbol="MSFT")], None, "100", Need.PLACE, 10,
      "98.50"),
     ("only a buy rests", [an_order(side=Side.BUY)], None, "100", Need.PLACE, 10, "98.50"),
@@ -48,6 +55,7 @@ def test_need(
         highest_high=D(high) if high else None,
         last_close=D(close),
         open_orders=orders,
+        as_of=START + timedelta(minutes=1),
     )
     assert (found.need, found.quantity, found.stop_price) == (need, D(shares), D(stop))
     assert found.reason

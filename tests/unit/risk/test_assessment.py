@@ -20,7 +20,8 @@ from tradewind.orders.model import (
     Side,
 )
 from tradewind.portfolio.model import Holding
-from tradewind.risk.assessment import Assessment, Book, StrategyWish, assess
+from tradewind.risk.assessment import Assessment, StrategyWish, assess
+from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
 from tradewind.strategies.decision import Action
 

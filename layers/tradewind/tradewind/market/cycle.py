@@ -1,4 +1,4 @@
-"""One run of the trading cycle: an account and the minute it decides on."""
+"""One run: an account and the minute it decides on, or in which it only reconciles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Cycle:
 
     ``execution`` names the run: made of account and minute, so that a second delivery of the same
     minute is the same run. ``deployment`` names the one that runs it: two of them on one brokerage
-    account have to be told apart.
+    account have to be told apart. A run that reconciles decides on no bar, may happen before the
+    session opens, and shows by its name what it is.
     """
 
     deployment: str
@@ -31,6 +32,11 @@ class Cycle:
     @property
     def run_at(self) -> datetime:
         return self.bar_time + MINUTE
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether this run only puts things right: no strategy is asked and nothing entered."""
+        return self.execution == reconciliation_name(self.account, self.bar_time)
 
     def as_payload(self) -> dict[str, Any]:
         return {
@@ -49,7 +55,8 @@ class Cycle:
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Cycle:
-        """Raises InvalidInputError when a part is missing, or the bar is not of the session."""
+        """Raises InvalidInputError when a part is missing, or the bar is not of the session (a run
+        that reconciles may come before it, on the same day)."""
         try:
             session = Session(
                 date.fromisoformat(payload["session"]["date"]),
@@ -66,7 +73,8 @@ class Cycle:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError(f"not a trading cycle: {error!r}") from error
-        if not session.contains(cycle.bar_time):
+        early = cycle.reconciles and cycle.bar_time.date() == session.date
+        if not session.contains(cycle.bar_time) and not (early and cycle.bar_time < session.open):
             raise InvalidInputError(
                 f"bar {to_iso(cycle.bar_time)} is not of the session of {session.date}"
             )
@@ -76,3 +84,9 @@ class Cycle:
 def execution_name(account: str, bar_time: datetime) -> str:
     """``paper-20201112T1430Z``: the name of the one run that may decide on this minute."""
     return f"{account}-{bar_time:%Y%m%dT%H%MZ}"
+
+
+def reconciliation_name(account: str, bar_time: datetime) -> str:
+    """``paper-reconcile-20201112T1430Z``: all reconciliation of one minute has one name, so that
+    what it decides has the same ids however often it is started."""
+    return f"{account}-reconcile-{bar_time:%Y%m%dT%H%MZ}"

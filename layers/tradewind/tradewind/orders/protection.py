@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from tradewind.orders.model import BrokerOrder, OrderStatus, Side
 from tradewind.orders.prices import trailing_stop
 
-# A stop in one of these states will neither work nor may it be touched now: look again next run.
+# A stop in one of these states may not be touched now: the next run looks again.
 _IN_TRANSIT = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE})
+# One that a run left so, and the next one finds so, is stuck: nobody may count on it any more.
+STUCK_AFTER = timedelta(minutes=1)
 
 
 class Need(StrEnum):
@@ -47,6 +50,19 @@ def resting_stops(orders: Sequence[BrokerOrder], symbol: str) -> list[BrokerOrde
     )
 
 
+def is_stuck(order: BrokerOrder, as_of: datetime) -> bool:
+    """Whether an order has waited to be cancelled or replaced for longer than a run. ``as_of`` is
+    when the run began, so that every attempt of it judges the same."""
+    return order.status in _IN_TRANSIT and as_of - order.updated_at > STUCK_AFTER
+
+
+def covering_stops(
+    orders: Sequence[BrokerOrder], symbol: str, as_of: datetime
+) -> list[BrokerOrder]:
+    """The resting stops that a position may count on: those that are not stuck."""
+    return [order for order in resting_stops(orders, symbol) if not is_stuck(order, as_of)]
+
+
 def protection_need(
     *,
     symbol: str,
@@ -55,11 +71,13 @@ def protection_need(
     highest_high: Decimal | None,
     last_close: Decimal,
     open_orders: Sequence[BrokerOrder],
+    as_of: datetime,
 ) -> ProtectionNeed:
     """One position's most urgent need. ``highest_high`` is over the bars since entry, None when
-    there is none yet; ``open_orders`` are the account's."""
+    there is none yet; ``open_orders`` are the account's; ``as_of`` is when the run began."""
     target = trailing_stop(avg_entry_price, highest_high)
-    stops = resting_stops(open_orders, symbol)
+    stops = covering_stops(open_orders, symbol, as_of)
+    stuck = [order for order in resting_stops(open_orders, symbol) if order not in stops]
     covered = sum((order.quantity - order.filled_quantity for order in stops), Decimal(0))
     if last_close <= target:
         return ProtectionNeed(
@@ -75,7 +93,8 @@ def protection_need(
             quantity - covered,
             target,
             None,
-            f"{quantity - covered} of {quantity} shares have no resting stop",
+            f"{quantity - covered} of {quantity} shares have no resting stop"
+            + "".join(f"; stop {order.order_id} is stuck in {order.status}" for order in stuck),
         )
     for order in stops:
         lower = order.stop_price is None or order.stop_price < target

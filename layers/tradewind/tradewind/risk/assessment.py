@@ -1,51 +1,37 @@
-"""From wishes to intents: what each symbol gets in one run, and why.
+"""From wishes to decisions and intents: what each symbol gets in one run, and why.
 
-Order of business for a symbol: an exit comes before protection, protection before an entry; an
-entry that did not fill in the run it was made for is cancelled before anything else is asked.
+What is held and open comes first (:mod:`tradewind.risk.holding`); only a symbol that needs nothing
+is asked for what its strategy wishes to enter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid5
 
+from tradewind.alerts.model import CRITICAL, Alert
 from tradewind.market.bar import Bar, to_iso
 from tradewind.market.cycle import Cycle
-from tradewind.market.ports import DailyBar
-from tradewind.orders.ids import intent_id
-from tradewind.orders.model import (
-    BrokerAccount,
-    BrokerOrder,
-    BrokerPosition,
-    IntentKind,
-    OrderClass,
-    OrderIntent,
-    OrderType,
-    Side,
-    TimeInForce,
-)
+from tradewind.orders.model import IntentKind, OrderIntent
 from tradewind.orders.prices import entry_limit, initial_stop
-from tradewind.orders.protection import Need, ProtectionNeed, protection_need, resting_stops
-from tradewind.portfolio.model import Holding
+from tradewind.risk.book import Book
 from tradewind.risk.checks import EntryRequest, committed_exposure, first_refusal
+from tradewind.risk.holding import PROTECTION_REFUSED, Care, due_care
+from tradewind.risk.intents import care_intent, entry_intent, in_sending_order
 from tradewind.risk.limits import RiskLimits
 from tradewind.risk.sizing import daily_atr, entry_size
 from tradewind.strategies.decision import Action, Decision
 
 DECISION_NAMESPACE = UUID("7c1d2a44-91c0-5a53-a6a7-2b1f9f0e4d02")
 
-# Exits first: they free buying power and never wait behind an entry.
-_SENDING_ORDER = (
-    IntentKind.EXIT,
-    IntentKind.CANCEL_ENTRY,
-    IntentKind.CANCEL_STOP,
-    IntentKind.PROTECT,
-    IntentKind.REPRICE,
-    IntentKind.ENTRY,
-)
+_ACTION_OF_CARE = {
+    IntentKind.EXIT: Action.EXIT,
+    IntentKind.CANCEL_ENTRY: Action.WAIT,
+    IntentKind.CANCEL_STOP: Action.WAIT,
+    None: Action.HOLD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +47,22 @@ class StrategyWish:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """All that is known when a run decides. Mappings are by symbol.
+class Assessment:
+    """Intents in the order they are to be sent. ``alerts`` are what people must know of them."""
 
-    ``account`` and ``broker_as_of`` are None until the broker was read once; ``orders_of_ours``
-    maps a broker's order id to our intent; ``highs`` are since each holding's entry; ``daily`` the
-    sessions before this one; ``revisions`` the highest revision of protective intents used;
-    ``missing`` the minutes that should be there, and are not, among the bars a decision looks back
-    over (a symbol without such minutes may be absent).
-    """
-
-    account: BrokerAccount | None
-    broker_as_of: datetime | None
-    holdings: Mapping[str, Holding]
-    positions: Mapping[str, BrokerPosition]
-    open_orders: Sequence[BrokerOrder]
-    orders_of_ours: Mapping[str, str]
-    unresolved: Sequence[OrderIntent]
-    highs: Mapping[str, Decimal]
-    daily: Mapping[str, Sequence[DailyBar]]
-    revisions: Mapping[str, int]
-    missing: Mapping[str, Sequence[datetime]]
+    decisions: tuple[Decision, ...]
+    intents: tuple[OrderIntent, ...]
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
-    decisions: tuple[Decision, ...]
-    intents: tuple[OrderIntent, ...]
+class Position:
+    """A symbol to be looked after without a strategy's word: ``price`` is its newest one (USD),
+    ``strategy`` the one that holds it."""
+
+    symbol: str
+    strategy: str
+    price: Decimal
 
 
 @dataclass(slots=True)
@@ -101,172 +76,96 @@ class _Funds:
 def assess(
     cycle: Cycle, wishes: Sequence[StrategyWish], book: Book, limits: RiskLimits
 ) -> Assessment:
-    """Decisions for every wish, and the intents that follow, in the order they are to be sent."""
+    """Decisions for every wish, and the intents that follow."""
     funds = _Funds(
         committed_exposure(tuple(book.positions.values()), book.open_orders, book.unresolved),
         book.account.buying_power if book.account else Decimal(0),
     )
     decisions: list[Decision] = []
     intents: list[OrderIntent] = []
+    alerts: list[Alert] = []
     for wish in wishes:
         decision, intent = _assess_symbol(cycle, wish, book, limits, funds)
         decisions.append(decision)
         if intent is not None:
             intents.append(intent)
-    intents.sort(key=lambda intent: (_SENDING_ORDER.index(intent.kind), intent.symbol))
-    return Assessment(tuple(decisions), tuple(intents))
+            if decision.reason_code == PROTECTION_REFUSED:
+                alerts.append(_alert_of_refused_protection(intent))
+    return Assessment(tuple(decisions), in_sending_order(intents), tuple(alerts))
+
+
+def assess_positions(
+    cycle: Cycle,
+    positions: Sequence[Position],
+    book: Book,
+    limits: RiskLimits,
+    unsent: Mapping[str, OrderIntent],
+) -> Assessment:
+    """What each symbol needs when no strategy is asked and nothing may be entered.
+
+    ``unsent`` are this minute's intents without outcome, by symbol: where one of them asks for the
+    same, it is handed out again instead of a second one.
+    """
+    intents: list[OrderIntent] = []
+    alerts: list[Alert] = []
+    for position in positions:
+        care = due_care(cycle, position.symbol, position.price, book, limits, None)
+        if care is None or care.kind is IntentKind.REPRICE:
+            # The trail is the strategies' run's business: it knows the newest high.
+            continue
+        earlier = unsent.get(position.symbol)
+        if earlier is not None and earlier.kind is care.kind:
+            intents.append(earlier)
+            continue
+        intent = care_intent(
+            cycle,
+            position.strategy,
+            position.symbol,
+            care,
+            position.price,
+            book.revisions.get(position.symbol, 0),
+        )
+        if intent is not None:
+            intents.append(intent)
+            if care.code == PROTECTION_REFUSED:
+                alerts.append(_alert_of_refused_protection(intent))
+    return Assessment((), in_sending_order(intents), tuple(alerts))
 
 
 def _assess_symbol(
     cycle: Cycle, wish: StrategyWish, book: Book, limits: RiskLimits, funds: _Funds
 ) -> tuple[Decision, OrderIntent | None]:
-    holding = book.holdings.get(wish.symbol)
-    held = holding is not None and holding.quantity > 0
+    held = book.held(wish.symbol) is not None
     if cycle.run_at >= cycle.session.close:
         idle = Action.HOLD if held else Action.WAIT
         return _decision(
             cycle, wish, idle, "session_over", "the session closed: no order from the last bar"
         ), None
-    late_entry = _open_entry(wish.symbol, book)
-    if late_entry is not None:
-        return _cancel_entry(cycle, wish, late_entry, book)
-    if held and holding is not None:
-        return _assess_holding(cycle, wish, holding, book, limits)
-    stray = resting_stops(_ours(wish.symbol, book), wish.symbol)
-    if stray:
-        return _cancel_stray_stop(cycle, wish, stray[0], book)
+    wished_exit = (wish.reason_code, wish.reason) if wish.action is Action.EXIT else None
+    care = due_care(cycle, wish.symbol, wish.bar.close, book, limits, wished_exit)
+    if care is not None:
+        return _decision_of_care(cycle, wish, care), care_intent(
+            cycle,
+            wish.strategy,
+            wish.symbol,
+            care,
+            wish.bar.close,
+            book.revisions.get(wish.symbol, 0),
+        )
+    if held:
+        return _decision(cycle, wish, Action.HOLD, wish.reason_code, wish.reason), None
     if wish.action is not Action.ENTER:
         return _decision(cycle, wish, Action.WAIT, wish.reason_code, wish.reason), None
     return _assess_entry(cycle, wish, book, limits, funds)
 
 
-def _ours(symbol: str, book: Book) -> list[BrokerOrder]:
-    """Our open orders of a symbol; foreign ones protect nothing of ours and are never touched."""
-    return [
-        order
-        for order in book.open_orders
-        if order.symbol == symbol and order.order_id in book.orders_of_ours
-    ]
-
-
-def _open_entry(symbol: str, book: Book) -> BrokerOrder | None:
-    for order in _ours(symbol, book):
-        if order.side is Side.BUY:
-            return order
-    return None
-
-
-def _cancel_entry(
-    cycle: Cycle, wish: StrategyWish, order: BrokerOrder, book: Book
-) -> tuple[Decision, OrderIntent]:
-    reason = f"entry {order.client_order_id} did not fill in its run ({order.filled_quantity} of "
-    reason += f"{order.quantity}): it is cancelled and its filled part protected"
-    reference = order.limit_price or wish.bar.close
-    intent = _intent(
-        cycle,
-        wish,
-        book,
-        IntentKind.CANCEL_ENTRY,
-        quantity=order.quantity,
-        order_type=OrderType.STOP,
-        stop_price=initial_stop(reference),
-        target=order.order_id,
-        reason=reason,
-    )
-    return _decision(cycle, wish, Action.WAIT, "entry_not_filled", reason), intent
-
-
-def _cancel_stray_stop(
-    cycle: Cycle, wish: StrategyWish, stop: BrokerOrder, book: Book
-) -> tuple[Decision, OrderIntent]:
-    """A stop without shares behind it: after an exit whose sale was thought to have failed."""
-    reason = f"stop {stop.order_id} has no shares behind it: triggered, it would sell short"
-    intent = _intent(
-        cycle,
-        wish,
-        book,
-        IntentKind.CANCEL_STOP,
-        quantity=stop.quantity,
-        order_type=OrderType.STOP,
-        stop_price=stop.stop_price,
-        target=stop.order_id,
-        reason=reason,
-    )
-    return _decision(cycle, wish, Action.WAIT, "stray_stop", reason), intent
-
-
-def _assess_holding(
-    cycle: Cycle, wish: StrategyWish, holding: Holding, book: Book, limits: RiskLimits
-) -> tuple[Decision, OrderIntent | None]:
-    exit_order = _working_exit(holding.symbol, book)
-    if exit_order is not None:
-        return _decision(
-            cycle,
-            wish,
-            Action.HOLD,
-            "exit_working",
-            f"exit {exit_order.client_order_id} is still {exit_order.status}",
-        ), None
-    need = protection_need(
-        symbol=holding.symbol,
-        quantity=holding.quantity,
-        avg_entry_price=holding.avg_price,
-        highest_high=book.highs.get(holding.symbol),
-        last_close=wish.bar.close,
-        open_orders=_ours(holding.symbol, book),
-    )
-    why_out = _why_exit(cycle, wish, need, limits)
-    if why_out is not None:
-        code, reason = why_out
-        stops = resting_stops(_ours(holding.symbol, book), holding.symbol)
-        intent = _intent(
-            cycle,
-            wish,
-            book,
-            IntentKind.EXIT,
-            quantity=holding.quantity,
-            order_type=OrderType.MARKET,
-            stop_price=need.stop_price,
-            target=stops[0].order_id if stops else None,
-            reason=f"{code}: {reason}",
-        )
-        decision = _decision(cycle, wish, Action.EXIT, code, reason, holding.quantity)
-        return decision, intent
-    decision = _decision(cycle, wish, Action.HOLD, wish.reason_code, wish.reason)
-    if need.need is Need.NOTHING:
-        return decision, None
-    raising = need.need is Need.RAISE
-    return decision, _intent(
-        cycle,
-        wish,
-        book,
-        IntentKind.REPRICE if raising else IntentKind.PROTECT,
-        quantity=need.quantity,
-        order_type=OrderType.STOP,
-        stop_price=need.stop_price,
-        target=need.order.order_id if need.order else None,
-        reason=need.reason,
-    )
-
-
-def _working_exit(symbol: str, book: Book) -> BrokerOrder | None:
-    for order in _ours(symbol, book):
-        if order.side is Side.SELL and order.order_type != "stop":
-            return order
-    return None
-
-
-def _why_exit(
-    cycle: Cycle, wish: StrategyWish, need: ProtectionNeed, limits: RiskLimits
-) -> tuple[str, str] | None:
-    flat_from = cycle.session.close - limits.flat_before_close
-    if cycle.run_at >= flat_from:
-        return "session_end", f"positions are closed from {to_iso(flat_from)} on"
-    if wish.action is Action.EXIT:
-        return wish.reason_code, wish.reason
-    if need.need is Need.SELL:
-        return "trailing_stop_passed", need.reason
-    return None
+def _decision_of_care(cycle: Cycle, wish: StrategyWish, care: Care) -> Decision:
+    """Protection is put right beside the decision to hold, which stays the strategy's."""
+    if care.kind in (IntentKind.PROTECT, IntentKind.REPRICE):
+        return _decision(cycle, wish, Action.HOLD, wish.reason_code, wish.reason)
+    quantity = care.quantity if care.kind is IntentKind.EXIT else Decimal(0)
+    action = _ACTION_OF_CARE[care.kind]
+    return _decision(cycle, wish, action, care.code, care.reason, quantity)
 
 
 def _assess_entry(
@@ -311,20 +210,30 @@ def _assess_entry(
         ), None
     funds.exposure += size.quantity * price
     funds.buying_power -= size.quantity * price
-    intent = _intent(
+    intent = entry_intent(
         cycle,
-        wish,
-        book,
-        IntentKind.ENTRY,
+        wish.strategy,
+        wish.symbol,
         quantity=size.quantity,
-        order_type=OrderType.LIMIT,
         limit_price=price,
         stop_price=stop,
-        reason=f"{wish.reason_code}: {wish.reason}; size limited by {size.limited_by}",
+        decision_price=wish.bar.close,
         expires_at=cycle.run_at + limits.entry_lifetime,
+        reason=f"{wish.reason_code}: {wish.reason}; size limited by {size.limited_by}",
     )
     decision = _decision(cycle, wish, Action.ENTER, wish.reason_code, wish.reason, size.quantity)
     return decision, intent
+
+
+def _alert_of_refused_protection(intent: OrderIntent) -> Alert:
+    return Alert(
+        PROTECTION_REFUSED,
+        CRITICAL,
+        f"{intent.symbol}: {intent.quantity} shares are sold, because the broker takes no stop for "
+        f"them ({intent.reason})",
+        intent.bar_time,
+        intent.intent_id,
+    )
 
 
 def _decision(
@@ -349,57 +258,4 @@ def _decision(
         reason=reason,
         close=wish.bar.close,
         quantity=quantity,
-    )
-
-
-def _intent(
-    cycle: Cycle,
-    wish: StrategyWish,
-    book: Book,
-    kind: IntentKind,
-    *,
-    quantity: Decimal,
-    order_type: OrderType,
-    reason: str,
-    limit_price: Decimal | None = None,
-    stop_price: Decimal | None = None,
-    target: str | None = None,
-    expires_at: datetime | None = None,
-) -> OrderIntent:
-    entry = kind is IntentKind.ENTRY
-    side = Side.BUY if entry else Side.SELL
-    revision = 0 if entry else book.revisions.get(wish.symbol, 0) + 1
-    return OrderIntent(
-        intent_id=intent_id(
-            deployment=cycle.deployment,
-            account=cycle.account,
-            strategy=wish.strategy,
-            mode=cycle.mode,
-            session=cycle.session.date,
-            bar_time=cycle.bar_time,
-            symbol=wish.symbol,
-            side=side,
-            kind=kind,
-            revision=revision,
-        ),
-        account=cycle.account,
-        strategy=wish.strategy,
-        mode=cycle.mode,
-        session=cycle.session.date,
-        bar_time=cycle.bar_time,
-        symbol=wish.symbol,
-        kind=kind,
-        side=side,
-        quantity=quantity,
-        order_type=order_type,
-        # An OTO's time in force is its legs' too: the stop must outlive the day.
-        time_in_force=TimeInForce.DAY if kind is IntentKind.EXIT else TimeInForce.GTC,
-        order_class=OrderClass.OTO if entry else OrderClass.SIMPLE,
-        limit_price=limit_price,
-        stop_price=stop_price,
-        decision_price=wish.bar.close,
-        revision=revision,
-        target_order_id=target,
-        expires_at=expires_at,
-        reason=reason,
     )

@@ -12,10 +12,12 @@ from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import OrderIntent
 from tradewind.portfolio.model import Holding
 from tradewind.prediction.model import Prediction
-from tradewind.risk.assessment import Book, StrategyWish, assess
+from tradewind.risk.assessment import StrategyWish, assess
+from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Strategy, Wish
+from tradewind.tradelog.rules import message_of_alert
 from tradewind.use_cases.unit_of_work import Database, Stores
 
 # A last good prediction older than this is refused.
@@ -63,6 +65,7 @@ def assess_risk(
         assessment = assess(cycle, wishes, book, limits)
         stores.decisions.save(assessment.decisions)
         stores.intents.add(assessment.intents)
+        stores.outbox.add([message_of_alert(alert) for alert in assessment.alerts])
         stores.cycles.decided(cycle.account, cycle.bar_time, cycle.session.date, cycle.execution)
     return Assessed("decided", len(assessment.decisions), assessment.intents)
 

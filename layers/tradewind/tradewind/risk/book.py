@@ -1,0 +1,61 @@
+"""All that is known when a run decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tradewind.market.ports import DailyBar
+from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
+from tradewind.portfolio.model import Holding
+
+if TYPE_CHECKING:
+    from tradewind.portfolio.differences import QuantityDifference
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Mappings are by symbol.
+
+    ``account`` and ``broker_as_of`` are None until the broker was read once; ``orders_of_ours``
+    maps a broker's order id to our intent; ``highs`` are since each holding's entry; ``daily`` the
+    sessions before this one; ``revisions`` the highest revision of protective intents used;
+    ``missing`` the minutes that should be there, and are not, among the bars a decision looks back
+    over (a symbol without such minutes may be absent).
+
+    ``differences`` are the quantities that nothing explains, ``strangers`` the orders of another
+    deployment; ``failed_protection`` counts how often in a row a symbol's protection was refused
+    (a symbol whose last one was not may be absent).
+    """
+
+    account: BrokerAccount | None
+    broker_as_of: datetime | None
+    holdings: Mapping[str, Holding]
+    positions: Mapping[str, BrokerPosition]
+    open_orders: Sequence[BrokerOrder]
+    orders_of_ours: Mapping[str, str]
+    unresolved: Sequence[OrderIntent]
+    highs: Mapping[str, Decimal]
+    daily: Mapping[str, Sequence[DailyBar]]
+    revisions: Mapping[str, int]
+    missing: Mapping[str, Sequence[datetime]]
+    differences: Sequence[QuantityDifference] = ()
+    strangers: Sequence[BrokerOrder] = ()
+    failed_protection: Mapping[str, int] = field(default_factory=dict)
+
+    def ours(self, symbol: str) -> list[BrokerOrder]:
+        """Our open orders of a symbol; foreign ones protect nothing of ours and are never
+        touched."""
+        return [
+            order
+            for order in self.open_orders
+            if order.symbol == symbol and order.order_id in self.orders_of_ours
+        ]
+
+    def held(self, symbol: str) -> Holding | None:
+        """What we hold of a symbol; None when nothing."""
+        holding = self.holdings.get(symbol)
+        return holding if holding is not None and holding.quantity > 0 else None

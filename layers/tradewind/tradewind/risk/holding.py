@@ -1,0 +1,149 @@
+"""What a symbol gets for what is held and open in it, whatever its strategy wishes.
+
+Order of business: an entry that did not fill in the run it was made for is cancelled before
+anything else is asked; an exit comes before protection; a stop without shares behind it goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradewind.market.bar import to_iso
+from tradewind.market.cycle import Cycle
+from tradewind.orders.model import BrokerOrder, IntentKind, Side
+from tradewind.orders.prices import initial_stop
+from tradewind.orders.protection import Need, ProtectionNeed, protection_need, resting_stops
+from tradewind.portfolio.model import Holding
+from tradewind.risk.book import Book
+from tradewind.risk.limits import RiskLimits
+
+# So many refusals in a row, and the shares are better sold than left without a stop.
+REFUSALS_UNTIL_EXIT = 2
+PROTECTION_REFUSED = "protection_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """One thing to be done about a symbol. ``kind`` is None when the thing is to wait for what is
+    already under way; ``target`` names the broker's order that is cancelled or replaced."""
+
+    code: str
+    reason: str
+    kind: IntentKind | None = None
+    quantity: Decimal = Decimal(0)
+    stop_price: Decimal | None = None
+    target: str | None = None
+
+
+def due_care(
+    cycle: Cycle,
+    symbol: str,
+    price: Decimal,
+    book: Book,
+    limits: RiskLimits,
+    wished_exit: tuple[str, str] | None,
+) -> Care | None:
+    """The most urgent thing; None when nothing is due. ``price`` is the newest close (USD),
+    ``wished_exit`` the code and sentence with which a strategy wants out."""
+    late_entry = _open_entry(symbol, book)
+    if late_entry is not None:
+        return _cancel_entry(late_entry, price)
+    holding = book.held(symbol)
+    if holding is not None:
+        return _care_for_holding(cycle, holding, price, book, limits, wished_exit)
+    stray = resting_stops(book.ours(symbol), symbol)
+    return _cancel_stray_stop(stray[0]) if stray else None
+
+
+def _open_entry(symbol: str, book: Book) -> BrokerOrder | None:
+    for order in book.ours(symbol):
+        if order.side is Side.BUY:
+            return order
+    return None
+
+
+def _cancel_entry(order: BrokerOrder, price: Decimal) -> Care:
+    return Care(
+        "entry_not_filled",
+        f"entry {order.client_order_id} did not fill in its run ({order.filled_quantity} of "
+        f"{order.quantity}): it is cancelled and its filled part protected",
+        IntentKind.CANCEL_ENTRY,
+        order.quantity,
+        initial_stop(order.limit_price or price),
+        order.order_id,
+    )
+
+
+def _cancel_stray_stop(stop: BrokerOrder) -> Care:
+    """A stop without shares behind it: after an exit whose sale was thought to have failed."""
+    return Care(
+        "stray_stop",
+        f"stop {stop.order_id} has no shares behind it: triggered, it would sell short",
+        IntentKind.CANCEL_STOP,
+        stop.quantity,
+        stop.stop_price,
+        stop.order_id,
+    )
+
+
+def _care_for_holding(
+    cycle: Cycle,
+    holding: Holding,
+    price: Decimal,
+    book: Book,
+    limits: RiskLimits,
+    wished_exit: tuple[str, str] | None,
+) -> Care | None:
+    symbol = holding.symbol
+    ours = book.ours(symbol)
+    for order in ours:
+        if order.side is Side.SELL and order.order_type != "stop":
+            reason = f"exit {order.client_order_id} is still {order.status}"
+            return Care("exit_working", reason)
+    need = protection_need(
+        symbol=symbol,
+        quantity=holding.quantity,
+        avg_entry_price=holding.avg_price,
+        highest_high=book.highs.get(symbol),
+        last_close=price,
+        open_orders=ours,
+        as_of=cycle.run_at,
+    )
+    why_out = _why_exit(cycle, need, book.failed_protection.get(symbol, 0), limits, wished_exit)
+    if why_out is not None:
+        if cycle.run_at < cycle.session.open:
+            return Care("waits_for_the_open", f"{why_out[0]}: {why_out[1]}")
+        stops = resting_stops(ours, symbol)
+        target = stops[0].order_id if stops else None
+        return Care(*why_out, IntentKind.EXIT, holding.quantity, need.stop_price, target)
+    if need.need is Need.NOTHING:
+        return None
+    raising = need.need is Need.RAISE
+    return Care(
+        "stop_below_trail" if raising else "naked",
+        need.reason,
+        IntentKind.REPRICE if raising else IntentKind.PROTECT,
+        need.quantity,
+        need.stop_price,
+        need.order.order_id if need.order else None,
+    )
+
+
+def _why_exit(
+    cycle: Cycle,
+    need: ProtectionNeed,
+    refused: int,
+    limits: RiskLimits,
+    wished_exit: tuple[str, str] | None,
+) -> tuple[str, str] | None:
+    flat_from = cycle.session.close - limits.flat_before_close
+    if cycle.run_at >= flat_from:
+        return "session_end", f"positions are closed from {to_iso(flat_from)} on"
+    if wished_exit is not None:
+        return wished_exit
+    if need.need is Need.SELL:
+        return "trailing_stop_passed", need.reason
+    if need.need is Need.PLACE and refused >= REFUSALS_UNTIL_EXIT:
+        return PROTECTION_REFUSED, f"{need.reason}, and a stop was refused {refused} times in a row"
+    return None
