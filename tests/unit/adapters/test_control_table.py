@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from itertools import pairwise
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import Any
 
 import boto3
@@ -25,6 +25,24 @@ ACTIVE, REDUCING, HALTED = SwitchState.ACTIVE, SwitchState.REDUCING, SwitchState
 ENTRY, PROTECTION = RequestPurpose.ENTRY, RequestPurpose.PROTECTION
 
 
+class OneAtATime:
+    """Carries requests out one after another, as DynamoDB does on an item and moto does not."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = Lock()
+        self.exceptions = client.exceptions
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(**request: Any) -> Any:
+            with self._lock:
+                return method(**request)
+
+        return call
+
+
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -37,7 +55,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        yield dynamodb
+        yield OneAtATime(dynamodb)
 
 
 @pytest.fixture
