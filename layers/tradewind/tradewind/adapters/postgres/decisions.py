@@ -15,6 +15,11 @@ _LOCK_ACCOUNT = "SELECT pg_advisory_xact_lock(hashtextextended('account ' || :ac
 
 _NEWEST_DECIDED = "SELECT max(bar_time) FROM cycles WHERE account = :account"
 
+_NEWEST_FINISHED = """
+SELECT bar_time FROM cycles WHERE account = :account AND finished_at IS NOT NULL
+ORDER BY bar_time DESC LIMIT 1
+"""
+
 _DECIDED = """
 INSERT INTO cycles (account, bar_time, session, execution)
 VALUES (:account, :bar_time, :session, :execution)
@@ -108,6 +113,10 @@ class PostgresCycles:
     def newest_decided(self, account: str) -> datetime | None:
         newest: datetime | None = self._session.rows(_NEWEST_DECIDED, account=account)[0][0]
         return newest
+
+    def newest_finished(self, account: str) -> datetime | None:
+        rows = self._session.rows(_NEWEST_FINISHED, account=account)
+        return rows[0][0] if rows else None
 
     def decided(self, account: str, bar_time: datetime, session: date, execution: str) -> None:
         self._session.rows(
