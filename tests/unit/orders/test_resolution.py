@@ -20,11 +20,11 @@ REPRICE = replace(EXIT, kind=IntentKind.REPRICE, target_order_id="stop-1")
 
 CASES = [
     # (the broker shows, read at, intent, outcome)
-    ("its order", [an_order(client_order_id="tw-exit")], SOON, EXIT, IntentStatus.SUBMITTED),
+    ("its order", [an_order(client_order_id=EXIT.intent_id)], SOON, EXIT, IntentStatus.SUBMITTED),
     ("its order, rejected later",
-     [an_order(client_order_id="tw-exit", status=OrderStatus.REJECTED)], SOON, EXIT,
+     [an_order(client_order_id=EXIT.intent_id, status=OrderStatus.REJECTED)], SOON, EXIT,
      IntentStatus.REJECTED),
-    ("the stop it put back", [an_order(client_order_id=protect_id("tw-exit"))], SOON, EXIT,
+    ("the stop it put back", [an_order(client_order_id=protect_id(EXIT.intent_id))], SOON, EXIT,
      IntentStatus.SUBMITTED),
     ("nothing, and a call may be under way", [], SOON, EXIT, None),
     ("nothing, and no call can be under way", [], LATE, EXIT, IntentStatus.EXPIRED_UNSENT),

@@ -92,6 +92,7 @@ class OrderStatus(StrEnum):
     SUSPENDED = "suspended"
     CALCULATED = "calculated"
     HELD = "held"
+    UNRECOGNISED = "unrecognised"  # a word that is none of the above: treated as open, never final
 
     @property
     def is_final(self) -> bool:

@@ -1,19 +1,29 @@
-"""What became of an intent, judged from the broker's orders alone."""
+"""What became of intents and orders, judged from a snapshot by the resolution table.
+
+Pure: the time is the snapshot's (``as_of``, aware UTC, taken before its first read).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tradewind.market.bar import MINUTE
 from tradewind.orders.ids import owner_of
+from tradewind.orders.life import (
+    KnownOrder,
+    OrderState,
+    Resolution,
+    TableRow,
+    resolution_for,
+    state_of,
+)
 from tradewind.orders.model import (
     BrokerOrder,
     IntentKind,
     IntentOutcome,
     IntentStatus,
     OrderIntent,
-    OrderStatus,
 )
 
 # How long after the decided minute an order may still turn up at the broker: entries leave no
@@ -21,11 +31,16 @@ from tradewind.orders.model import (
 # show the order proves that it did not arrive.
 ARRIVAL_LIMIT = timedelta(minutes=2)
 
+# How far back a snapshot lists orders that are no longer open. It is longer than any outage worth
+# healing by itself; that an older order is missing from a snapshot proves nothing.
+LISTING_REACH = timedelta(days=4)
 
-def orders_by_intent(orders: Sequence[BrokerOrder]) -> dict[str, list[BrokerOrder]]:
-    """Orders keyed by the intent their own id names (legs and foreign orders name none)."""
+
+def orders_by_intent(orders: Iterable[BrokerOrder]) -> dict[str, list[BrokerOrder]]:
+    """Orders keyed by the intent their own id names (legs and foreign orders name none); the
+    intent's own order comes before the stop that it put back."""
     found: dict[str, list[BrokerOrder]] = {}
-    for order in orders:
+    for order in sorted(orders, key=lambda order: len(order.client_order_id)):
         found.setdefault(owner_of(order.client_order_id), []).append(order)
     return found
 
@@ -45,28 +60,62 @@ def resolve(
     outcomes = []
     for intent in intents:
         outcome = _from_own_order(intent, known, as_of) or _from_target(intent, by_id, as_of)
-        if outcome is None and as_of >= intent.bar_time + MINUTE + ARRIVAL_LIMIT:
-            outcome = IntentOutcome(
-                intent.intent_id,
-                IntentStatus.EXPIRED_UNSENT,
-                None,
-                "never_arrived",
-                "the broker does not know the order and no call can still be under way",
-                as_of,
-            )
         if outcome is not None:
             outcomes.append(outcome)
+        elif intent.intent_id not in known and _no_longer_awaited(intent, as_of):
+            outcomes.append(_never_arrived(intent, as_of))
     return outcomes
+
+
+def late_arrivals(
+    unsent: Sequence[OrderIntent],
+    orders: Sequence[BrokerOrder],
+    as_of: datetime,
+) -> list[IntentOutcome]:
+    """Outcomes for intents that were judged unsent (blocked, too late, never arrived) and whose
+    order the broker shows after all: submitted, code ``arrived_after_all``. To be told to people:
+    an order works that nobody counted on."""
+    known = orders_by_intent(orders)
+    outcomes = []
+    for intent in unsent:
+        for order in known.get(intent.intent_id, ())[:1]:
+            row = resolution_for(OrderState.UNSENT, state_of(order))
+            if row.resolution is Resolution.ADOPT_AND_TELL:
+                outcomes.append(_adopted(intent, order, row, as_of, "arrived_after_all"))
+    return outcomes
+
+
+def to_look_up(
+    known: Iterable[KnownOrder], orders: Iterable[BrokerOrder], as_of: datetime
+) -> list[str]:
+    """The order ids to ask the broker for: on record as open before ``as_of``, but not shown by the
+    snapshot read then. Until the broker has answered, nothing about them changes."""
+    shown = {order.order_id for order in orders}
+    return sorted(
+        one.order.order_id
+        for one in known
+        if one.order.order_id not in shown
+        and one.as_of < as_of
+        and resolution_for(one.state, None).resolution is Resolution.LOOK_UP
+    )
 
 
 def _from_own_order(
     intent: OrderIntent, known: Mapping[str, Sequence[BrokerOrder]], as_of: datetime
 ) -> IntentOutcome | None:
-    orders = known.get(intent.intent_id)
-    if not orders:
-        return None
-    order = orders[0]
-    if order.status is OrderStatus.REJECTED:
+    # SUBMITTING for every open intent: the store of record does not know of claims, and the table
+    # has the same for an intended and an unknown one.
+    for order in known.get(intent.intent_id, ())[:1]:
+        row = resolution_for(OrderState.SUBMITTING, state_of(order))
+        if row.resolution is Resolution.ADOPT:
+            return _adopted(intent, order, row, as_of, "found_at_broker")
+    return None
+
+
+def _adopted(
+    intent: OrderIntent, order: BrokerOrder, row: TableRow, as_of: datetime, code: str
+) -> IntentOutcome:
+    if row.next_state is OrderState.REJECTED:
         return IntentOutcome(
             intent.intent_id,
             IntentStatus.REJECTED,
@@ -79,10 +128,31 @@ def _from_own_order(
         intent.intent_id,
         IntentStatus.SUBMITTED,
         order.order_id,
-        "found_at_broker",
+        code,
         f"found at the broker with status {order.status}",
         as_of,
     )
+
+
+def _no_longer_awaited(intent: OrderIntent, as_of: datetime) -> bool:
+    row = resolution_for(OrderState.SUBMITTING, None)
+    return (
+        row.resolution is Resolution.AWAIT_ARRIVAL
+        and as_of >= intent.bar_time + MINUTE + ARRIVAL_LIMIT
+    )
+
+
+def _never_arrived(intent: OrderIntent, as_of: datetime) -> IntentOutcome:
+    if as_of - intent.bar_time > LISTING_REACH:
+        code = "out_of_sight"
+        reason = (
+            f"no snapshot was read in the {LISTING_REACH.days} days in which its order would have "
+            "been listed; if it arrived after all, the positions differ"
+        )
+    else:
+        code = "never_arrived"
+        reason = "the broker does not know the order and no call can still be under way"
+    return IntentOutcome(intent.intent_id, IntentStatus.EXPIRED_UNSENT, None, code, reason, as_of)
 
 
 def _from_target(
@@ -92,7 +162,7 @@ def _from_target(
     if intent.kind not in (IntentKind.REPRICE, IntentKind.CANCEL_ENTRY, IntentKind.CANCEL_STOP):
         return None
     target = by_id.get(intent.target_order_id or "")
-    if target is None or not target.status.is_final:
+    if target is None or not state_of(target).is_final:
         return None
     return IntentOutcome(
         intent.intent_id,
