@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from uuid import NAMESPACE_OID, UUID, uuid5
 
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 
-from tradewind_local.exchange import admission, refusals
+from tradewind_local.exchange import refusals
+from tradewind_local.exchange.back_office import BackOffice
 from tradewind_local.exchange.bar_book import BarBook
+from tradewind_local.exchange.groups import Groups
+from tradewind_local.exchange.ids import Ids
+from tradewind_local.exchange.intake import Intake, next_session
 from tradewind_local.exchange.ledger import Ledger
+from tradewind_local.exchange.matching import ONE_TICK, Liquidity, Matching
 from tradewind_local.exchange.model import (
     ZERO,
+    Activity,
     Changes,
     Fill,
     Order,
@@ -24,15 +30,15 @@ from tradewind_local.exchange.model import (
 )
 from tradewind_local.exchange.order_register import OrderRegister
 from tradewind_local.exchange.ticks import Tick
-from tradewind_local.exchange.wire import NEW_YORK
+from tradewind_local.exchange.trade_updates import TradeUpdate, TradeUpdates
 
 
 class Exchange:
     """One market and one account in it.
 
     Every public method leaves the exchange consistent or raises Refusal and changes nothing.
-    Order numbers, ids and fill ids count up from the seed, so that the same calls at the same
-    instants give the same answers.
+    Numbers and ids count up from the seed, so that the same calls at the same instants give the
+    same answers.
     """
 
     def __init__(
@@ -44,18 +50,39 @@ class Exchange:
         now: datetime | None = None,
         orders: Iterable[Order] = (),
         fills: Iterable[Fill] = (),
+        activities: Iterable[Activity] = (),
+        halted: Iterable[str] = (),
     ) -> None:
-        """``now`` (aware UTC), ``orders`` and ``fills`` (by number): where an earlier process
-        stood; ``now`` is None until :meth:`advance` is first called."""
+        """``now`` (aware UTC), ``orders``, ``fills`` and ``activities`` (by number) and ``halted``
+        symbols: where an earlier process stood; ``now`` is None until :meth:`advance` is first
+        called."""
         self.book = book
         self.sessions = sessions
         self.ledger = ledger
         self.now = now
         self.fills: list[Fill] = list(fills)
-        self.shares_per_tick: Decimal | None = None
+        self.activities: list[Activity] = list(activities)
+        self.halted: set[str] = set(halted)
+        self.fees_on_sales = False
         self.touched = Touched()
-        self._register = OrderRegister(orders, self.touched)
-        self._seed = seed
+        ids = Ids(seed)
+        self._updates = TradeUpdates()
+        self._register = OrderRegister(orders, self.touched, self._updates)
+        self._groups = Groups(self._register, ledger)
+        self._intake = Intake(self._register, ledger, sessions, ids)
+        self._back_office = BackOffice(ledger, self.activities, self.touched, ids)
+        self._liquidity = Liquidity(seed)
+        self._matching = Matching(
+            self._register,
+            self._groups,
+            ledger,
+            self.fills,
+            self.touched,
+            self._updates,
+            ids.fill,
+            self._liquidity,
+        )
+        self._cancels_to_stick = 0
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -97,13 +124,18 @@ class Exchange:
             (held.qty * self._value_of(held) for held in self.ledger.held()), ZERO
         )
 
-    def buying_power(self, without: Order | None = None) -> Decimal:
+    def buying_power(self) -> Decimal:
         """Cash less what open buys may yet cost."""
-        return self.ledger.account.cash - self._register.reserved_money(without)
+        return self._intake.buying_power()
 
-    def held_qty(self, symbol: str, without: Order | None = None) -> Decimal:
+    def held_qty(self, symbol: str) -> Decimal:
         """Shares that open sell orders hold and no other order can sell."""
-        return self._register.held_qty(symbol, without)
+        return self._intake.held_qty(symbol)
+
+    @property
+    def events(self) -> deque[TradeUpdate]:
+        """What the order stream has to tell since this process started: the newest, in order."""
+        return self._updates.kept
 
     def session(self) -> Session | None:
         """The session that is on now."""
@@ -111,95 +143,79 @@ class Exchange:
 
     def next_session(self) -> Session:
         """The first session that opens after now."""
-        day = self.time.date()
-        return next(
-            session
-            for session in self.sessions.between(day, day + timedelta(days=14))
-            if session.open > self.time
-        )
+        return next_session(self.sessions, self.time)
 
     # -- orders -------------------------------------------------------------------------------
 
     def submit(self, ticket: Ticket) -> Order:
         """Take an order in. It has not traded yet: the caller shows it to the client as accepted
         and then lets :meth:`trade_now` run."""
-        if ticket.symbol not in self.book.symbols:
-            raise refusals.not_tradable(ticket.symbol)
-        if self._register.is_taken(ticket.client_order_id):
-            raise refusals.id_taken()
         market_price = self.price(ticket.symbol)
-        if market_price is None:
+        if ticket.symbol not in self.book.symbols or market_price is None:
             raise refusals.not_tradable(ticket.symbol)
-        admission.check_stop(ticket.side, ticket.stop_price, market_price)
-        admission.check_legs(ticket, market_price)
-        reserve = ticket.limit_price or ticket.stop_price or market_price
-        admission.check_wash_trade(ticket, self._register.open())
-        self._check_means(ticket.symbol, ticket.side, ticket.qty, reserve)
-
-        entry = self._enter(ticket, reserve, "accepted", None)
-        exit_side = "sell" if ticket.side == "buy" else "buy"
-        for kind, price in (("limit", ticket.take_profit), ("stop", ticket.stop_loss)):
-            if price is not None:
-                leg = Ticket(
-                    symbol=ticket.symbol,
-                    side=exit_side,
-                    qty=ticket.qty,
-                    type=kind,
-                    time_in_force=ticket.time_in_force,
-                    order_class=ticket.order_class,
-                    limit_price=price if kind == "limit" else None,
-                    stop_price=price if kind == "stop" else None,
-                )
-                self._enter(leg, ZERO, "held", entry.id)
-        return entry
+        return self._intake.submit(ticket, self.time, market_price)
 
     def replace(self, order_id: str, changes: Changes) -> Order:
         """Put another order in the place of an open one; its qty is what is to be traded yet."""
         old = self.order(order_id)
-        if not old.is_open:
-            raise refusals.unprocessable("order is not open")
-        if self._register.is_taken(changes.client_order_id):
-            raise refusals.id_taken()
-        qty = changes.qty if changes.qty is not None else old.leaves_qty
-        if old.order_class in admission.COMPLEX and qty != old.leaves_qty:
-            raise refusals.unprocessable("qty of a complex order cannot be replaced")
-        if (changes.limit_price is not None and old.type != "limit") or (
-            changes.stop_price is not None and old.type != "stop"
-        ):
-            raise refusals.malformed(f"a {old.type} order does not have this price")
-        ticket = Ticket(
-            symbol=old.symbol,
-            side=old.side,
-            qty=qty,
-            type=old.type,
-            time_in_force=changes.time_in_force or old.time_in_force,
-            order_class=old.order_class,
-            limit_price=changes.limit_price or old.limit_price,
-            stop_price=changes.stop_price or old.stop_price,
-            client_order_id=changes.client_order_id,
-        )
-        if changes.stop_price is not None and old.status != "held":
-            market_price = self.price(old.symbol)
-            if market_price is not None:
-                admission.check_stop(old.side, changes.stop_price, market_price)
-        reserve = ticket.limit_price or ticket.stop_price or old.reserve_price
-        if old.status != "held":
-            self._check_means(old.symbol, old.side, qty, reserve, without=old)
-
-        status = old.status if old.status == "held" else "accepted"
-        new = self._enter(ticket, reserve if old.side == "buy" else ZERO, status, old.parent_id)
-        new.replaces = old.id
-        self._register.move_legs(old, new)
-        self._register.replaced(old, new)
-        return new
+        return self._intake.replace(old, changes, self.time, self.price(old.symbol))
 
     def cancel(self, order_id: str) -> None:
-        """Cancel an open order and what hangs on it."""
+        """Cancel an open order and what hangs on it; see :meth:`stick_cancels`."""
         order = self.order(order_id)
-        if not order.is_open:
+        if not order.is_open or order.status == "pending_cancel":
             raise refusals.unprocessable("order is not cancelable")
+        if self._cancels_to_stick and order.is_working and order.status != "held":
+            self._cancels_to_stick -= 1
+            self._register.ask_cancel(order, self.time)
+            return
         self._register.cancel(order, self.time)
-        self._end_group(order, self.time)
+        self._groups.end(order, self.time)
+
+    def cancel_all(self) -> list[tuple[Order, refusals.Refusal | None]]:
+        """Cancel every open order, oldest first; with each the refusal, if it was refused. Those
+        that went with another of their group are not listed."""
+        answers: list[tuple[Order, refusals.Refusal | None]] = []
+        for order in self._register.open():
+            if not order.is_open:
+                continue
+            try:
+                self.cancel(order.id)
+            except refusals.Refusal as refusal:
+                answers.append((order, refusal))
+            else:
+                answers.append((order, None))
+        return answers
+
+    def close_position(self, symbol: str, qty: Decimal | None = None) -> Order:
+        """Send a market order for the day that sells a position, or ``qty`` shares of it.
+
+        As with :meth:`submit` it has not traded yet. Refusal (404) when there is no position, (403)
+        when other orders hold its shares.
+        """
+        held = self.ledger.position(symbol).qty
+        if held == ZERO:
+            raise refusals.no_position()
+        if qty is not None and qty <= ZERO:
+            raise refusals.malformed("qty must be > 0")
+        return self.submit(
+            Ticket(symbol, "sell", held if qty is None else qty, "market", time_in_force="day")
+        )
+
+    def close_all_positions(
+        self, cancel_orders: bool
+    ) -> list[tuple[str, Order | refusals.Refusal]]:
+        """By symbol the order that closes the position, or why there is none. With
+        ``cancel_orders`` every open order is cancelled first."""
+        if cancel_orders:
+            self.cancel_all()
+        answers: list[tuple[str, Order | refusals.Refusal]] = []
+        for position in self.ledger.held():
+            try:
+                answers.append((position.symbol, self.close_position(position.symbol)))
+            except refusals.Refusal as refusal:
+                answers.append((position.symbol, refusal))
+        return answers
 
     def trade_now(self, order: Order) -> None:
         """Let a new order meet the market as it stands: in session it is live at once and trades
@@ -207,10 +223,74 @@ class Exchange:
         session = self.session()
         if session is None or order.status != "accepted":
             return
-        order.status = "new"
+        self._register.work(order, self.time)
+        if order.symbol in self.halted:
+            if order.time_in_force in ONE_TICK:  # now gives nothing
+                self._register.cancel(order, self.time)
+            return
         tick = self.book.last_tick(order.symbol, self.time)
-        if tick is not None and tick.at >= session.open:
-            self._meet(order, Tick(self.time, tick.price))
+        if tick is not None and tick.at >= session.open and order.time_in_force != "cls":
+            self._matching.meet(order, Tick(self.time, tick.price))
+
+    # -- what a test does to the market -------------------------------------------------------
+
+    @property
+    def shares_per_tick(self) -> Decimal | None:
+        """The most that one tick fills of one order; None for everything."""
+        return self._liquidity.shares_per_tick
+
+    @shares_per_tick.setter
+    def shares_per_tick(self, shares: Decimal | None) -> None:
+        self._liquidity.shares_per_tick = shares
+
+    def partial_fills(self, share: Decimal | float | None) -> None:
+        """Let each tick fill a seeded random part of an order, up to this share of its quantity
+        (0 < share <= 1), in whole shares and at least one; None for everything."""
+        if share is not None and not 0 < share <= 1:
+            raise refusals.unprocessable("share must be more than 0 and at most 1")
+        self._liquidity.part = None if share is None else Decimal(str(share))
+
+    def halt(self, symbol: str) -> None:
+        """No tick of the symbol trades until :meth:`resume`. Orders are taken and wait, but for
+        those that want the market of this instant; cancelling works."""
+        if symbol not in self.book.symbols:
+            raise refusals.not_tradable(symbol)
+        self.halted.add(symbol)
+
+    def resume(self, symbol: str) -> None:
+        self.halted.discard(symbol)
+
+    def split(self, symbol: str, new_rate: Decimal, old_rate: Decimal) -> None:
+        """``new_rate`` shares for ``old_rate``: to be called between the last tick at old prices
+        and the first at new ones. The position changes at once, a fraction is paid out; resting
+        orders and legs stay exactly as they are."""
+        if not (new_rate > 0 and old_rate > 0):
+            raise refusals.unprocessable("split rates must be > 0")
+        price = self.price(symbol)
+        if symbol not in self.book.symbols or price is None:
+            raise refusals.not_tradable(symbol)
+        self._back_office.split(symbol, new_rate, old_rate, price, self.time)
+
+    def stick_cancels(self, times: int) -> None:
+        """Leave the next so many cancellations of orders that are in the market as
+        ``pending_cancel``: such an order works on until :meth:`release_cancels`."""
+        self._cancels_to_stick = times
+
+    def release_cancels(self) -> None:
+        """Carry out the cancellations that stuck, where the order is still open; none sticks from
+        here on."""
+        self._cancels_to_stick = 0
+        for order in self._register.open():
+            if order.status == "pending_cancel":
+                self._register.cancel(order, self.time)
+                self._groups.end(order, self.time)
+
+    def post_activity(
+        self, kind: str, amount: Decimal, symbol: str | None = None, description: str = ""
+    ) -> Activity:
+        """Book money (USD, below zero for a charge) that comes without a trade: FEE, DIV, INT,
+        JNLC and the like. Refusal (422) for a kind that the broker does not have."""
+        return self._back_office.post(kind, amount, self.time, symbol, description)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -220,25 +300,25 @@ class Exchange:
             self.now = self.now or until
             return
         boundaries = [
-            (at, happens)
+            (at, happens, session)
             for session in self.sessions.between(self.now.date(), until.date())
             for at, happens in ((session.open, self._open_market), (session.close, self._close))
             if self.now < at <= until
         ]
-        for at, happens in boundaries:
+        for at, happens, session in boundaries:
             self._trade_ticks(self.now, at)
             self.now = at
-            happens()
+            happens(session)
         self._trade_ticks(self.now, until)
         self.now = until
 
-    def _open_market(self) -> None:
+    def _open_market(self, _session: Session) -> None:
         for order in self._register.open():
             if order.status == "accepted":
-                order.status = "new"
-                self._register.touch(order)
+                self._register.work(order, self.time)
 
-    def _close(self) -> None:
+    def _close(self, session: Session) -> None:
+        self._trade_closing(session)
         expired = [
             order
             for order in self._register.open()
@@ -247,8 +327,20 @@ class Exchange:
         for order in expired:
             self._register.expire(order, self.time)
         for order in expired:
-            self._end_group(order, self.time)
+            self._groups.end(order, self.time)
+        if self.fees_on_sales:
+            sales = [fill for fill in self.fills if fill.side == "sell" and fill.at >= session.open]
+            self._back_office.charge_fees(sales, self.time)
         self.ledger.account.last_equity = self.equity()
+
+    def _trade_closing(self, session: Session) -> None:
+        """Orders for the close trade at the session's last tick; what they do not get expires."""
+        for order in self._register.open():
+            if order.time_in_force != "cls" or order.symbol in self.halted:
+                continue
+            tick = self.book.last_tick(order.symbol, session.close)
+            if tick is not None and tick.at >= session.open:
+                self._matching.meet(order, Tick(session.close, tick.price))
 
     def _trade_ticks(self, after: datetime, until: datetime) -> None:
         """Ticks of one stretch, which lies in one session or in none."""
@@ -257,146 +349,17 @@ class Exchange:
         symbols = {order.symbol for order in self._register.open() if order.is_working}
         ticks = [
             (tick, symbol)
-            for symbol in sorted(symbols)
+            for symbol in sorted(symbols - self.halted)
             for tick in self.book.ticks(symbol, after, until)
         ]
         ticks.sort(key=lambda pair: pair[0].at)
         for tick, symbol in ticks:
             # Legs that come alive on this tick are first in the market on the next one.
             for order in self._register.working(symbol):
-                self._meet(order, tick)
-
-    # -- fills --------------------------------------------------------------------------------
-
-    def _meet(self, order: Order, tick: Tick) -> None:
-        """Fill what this tick fills of an order."""
-        if not order.is_working or not _trades_at(order, tick.price):
-            return
-        order.triggered = order.triggered or order.type == "stop"
-        qty = min(order.leaves_qty, self.shares_per_tick or order.leaves_qty)
-        order.filled_qty += qty
-        order.filled_value += qty * tick.price
-        if order.leaves_qty == ZERO:
-            self._register.filled(order, tick.at)
-        else:
-            order.status = "partially_filled"
-            order.updated_at = tick.at
-            self._register.touch(order)
-        fill = Fill(
-            number=len(self.fills) + 1,
-            id=f"{_new_york_stamp(tick.at)}::{self._uuid('fill', len(self.fills) + 1)}",
-            order_id=order.id,
-            symbol=order.symbol,
-            side=order.side,
-            price=tick.price,
-            qty=qty,
-            cum_qty=order.filled_qty,
-            leaves_qty=order.leaves_qty,
-            at=tick.at,
-        )
-        self.fills.append(fill)
-        self.touched.fills.append(fill)
-        position = self.ledger.book(fill)
-        self.touched.positions[position.symbol] = position
-        if order.status == "filled":
-            self._activate_legs(order, tick.at)
-        self._follow_sibling(order, qty, tick.at)
-
-    def _activate_legs(self, entry: Order, at: datetime) -> None:
-        """Legs come alive on the complete fill, for no more than the shares that are there: part
-        of a slow entry may have been sold again in the meantime."""
-        legs = [leg for leg in self.legs(entry) if leg.status == "held"]
-        free = self.ledger.position(entry.symbol).qty - self.held_qty(entry.symbol)
-        for leg in legs:
-            if free <= ZERO:
-                self._register.cancel(leg, at)
-                continue
-            leg.qty = min(leg.qty, free)
-            leg.status = "new"
-            leg.updated_at = at
-            self._register.touch(leg)
-
-    def _follow_sibling(self, leg: Order, qty: Decimal, at: datetime) -> None:
-        """The other leg of a bracket shrinks with each fill of this one, and goes with the last."""
-        for sibling in self._register.open_siblings(leg):
-            if sibling.leaves_qty <= qty:
-                self._register.cancel(sibling, at)
-            else:
-                sibling.qty -= qty
-                self._register.touch(sibling)
-
-    def _end_group(self, order: Order, at: datetime) -> None:
-        """Cancelling one of a group cancels the group; an entry's fill is not undone by it."""
-        for leg in self.legs(order):
-            if leg.is_open:
-                self._register.cancel(leg, at)
-        for sibling in self._register.open_siblings(order):
-            self._register.cancel(sibling, at)
-        if order.parent_id is not None and (parent := self.orders[order.parent_id]).is_open:
-            self._register.cancel(parent, at)
-
-    def _check_means(
-        self, symbol: str, side: str, qty: Decimal, price: Decimal, without: Order | None = None
-    ) -> None:
-        """Money for a buy, free shares for a sale; ``without`` is an order about to go."""
-        if side == "buy":
-            admission.check_money(qty, price, self.buying_power(without))
-        else:
-            existing = self.ledger.position(symbol).qty
-            admission.check_shares(symbol, qty, existing, self.held_qty(symbol, without))
-
-    # -- keeping ------------------------------------------------------------------------------
-
-    def _enter(self, ticket: Ticket, reserve: Decimal, status: str, parent_id: str | None) -> Order:
-        number = len(self.orders) + 1
-        order = Order(
-            number=number,
-            id=str(self._uuid("order", number)),
-            client_order_id=ticket.client_order_id or str(self._uuid("client order", number)),
-            symbol=ticket.symbol,
-            side=ticket.side,
-            qty=ticket.qty,
-            type=ticket.type,
-            order_class=ticket.order_class,
-            time_in_force=ticket.time_in_force,
-            limit_price=ticket.limit_price,
-            stop_price=ticket.stop_price,
-            status=status,
-            created_at=self.time,
-            updated_at=self.time,
-            submitted_at=self.time,
-            reserve_price=reserve,
-            parent_id=parent_id,
-            expires_at=self._day_ends() if ticket.time_in_force == "day" else None,
-        )
-        self._register.add(order)
-        return order
-
-    def _day_ends(self) -> datetime:
-        """The close a day order dies at: today's, or the next session's once that is past."""
-        today = self.sessions.session_on(self.time.date())
-        return today.close if today and self.time < today.close else self.next_session().close
+                if order.time_in_force != "cls":
+                    self._matching.meet(order, tick)
 
     def _value_of(self, position: Position) -> Decimal:
         """A share's worth: its last trade, or what it cost while there is none."""
         price = self.price(position.symbol)
         return position.cost / position.qty if price is None else price
-
-    def _uuid(self, kind: str, number: int) -> UUID:
-        return uuid5(NAMESPACE_OID, f"tradewind exchange/{self._seed}/{kind}/{number}")
-
-
-def _trades_at(order: Order, price: Decimal) -> bool:
-    """Whether a working order trades when the market does at this price."""
-    buys = order.side == "buy"
-    if order.type == "limit" and order.limit_price is not None:
-        return price <= order.limit_price if buys else price >= order.limit_price
-    if order.type == "stop" and order.stop_price is not None and not order.triggered:
-        return price >= order.stop_price if buys else price <= order.stop_price
-    return True
-
-
-def _new_york_stamp(at: datetime) -> str:
-    """``20201112143105123``: activity ids begin with New York's wall clock, in milliseconds."""
-    local = at.astimezone(NEW_YORK)
-    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1_000:03d}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from tradewind_local.exchange.model import ZERO, Account, Fill, Position
 from tradewind_local.exchange.wire import QUOTIENT
 
+ONE = Decimal(1)
+
 
 class Ledger:
     """What the account owns. Always true, exactly: cash + cost of the shares held = opening cash
-    + realised profit."""
+    + realised profit + activities."""
 
     def __init__(self, account: Account, positions: dict[str, Position]) -> None:
         self.account = account
@@ -27,6 +29,30 @@ class Ledger:
     @property
     def realized(self) -> Decimal:
         return sum((position.realized for position in self._positions.values()), ZERO)
+
+    def pay(self, amount: Decimal) -> None:
+        """Money comes (or goes, below zero) without a trade; whoever calls records the activity."""
+        self.account.cash += amount
+
+    def split(self, symbol: str, new_rate: Decimal, old_rate: Decimal) -> tuple[Decimal, Decimal]:
+        """``new_rate`` shares for ``old_rate``: the change of the whole shares held, and the
+        fraction that nobody holds any more. The fraction's cost leaves as a realised loss; what
+        is paid for it is an activity."""
+        position = self.position(symbol)
+        before = position.qty
+        after = before * new_rate / old_rate
+        whole = after.quantize(ONE, rounding=ROUND_DOWN)
+        fraction = (after - whole).quantize(QUOTIENT)
+        if fraction:
+            cost = position.cost
+            if whole:
+                cost = (position.cost * (after - whole) / after).quantize(QUOTIENT)
+            position.cost -= cost
+            position.realized -= cost
+        position.qty = whole
+        if whole == ZERO:
+            position.opened_on = None
+        return whole - before, fraction
 
     def book(self, fill: Fill) -> Position:
         """Carry an execution into cash and position. Nothing is ever sold that is not there."""

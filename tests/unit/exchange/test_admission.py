@@ -161,7 +161,7 @@ MALFORMED = [
     ({"symbol": None}, 40010001, "symbol is required"),
     ({"symbol": "RGC"}, 42210000, 'asset "RGC" is not tradable'),
     ({"side": "short"}, 42210000, "invalid side 'short'"),
-    ({"qty": None}, 40010001, "qty is required"),
+    ({"qty": None}, 40010001, "qty or notional is required"),
     ({"qty": "0"}, 40010001, "qty must be > 0"),
     ({"qty": -1}, 40010001, "qty must be > 0"),
     ({"qty": "many"}, 40010001, "qty must be a number"),
@@ -195,7 +195,7 @@ MALFORMED = [
     # a trail alone is refused; beside a stop price it is dropped (see below)
     ({"order_class": "oto", "stop_loss": {"trail_percent": "1"}}, 40010001, "stop_loss.stop_price"),
     ({"stop_loss": {"stop_price": "98"}}, 40010001, "need order_class bracket or oto"),
-    ({"time_in_force": "ioc"}, 42210000, "invalid time_in_force 'ioc'"),
+    ({"time_in_force": "gtd"}, 42210000, "invalid time_in_force 'gtd'"),
     ({"client_order_id": "x" * 129}, 40010001, "client_order_id must be at most 128"),
 ]
 

@@ -80,8 +80,9 @@ def test_one_leg_of_a_bracket_ends_the_other(
     day = desk(*candles)
     day.at(0)
     entry = day.buy(10, **BRACKET)
-    assert sorted(leg_states(day, entry)) == [("limit", "new"), ("stop", "new")]
-    assert day.exchange.held_qty("AAPL") == 10  # both legs hold the same ten shares
+    # the profit limit has the ten shares; the stop is watched beside it, and held by name
+    assert sorted(leg_states(day, entry)) == [("limit", "new"), ("stop", "held")]
+    assert day.exchange.held_qty("AAPL") == 10
     day.at(2)
     assert sorted(leg_states(day, entry)) == sorted(filled)
     assert day.positions["AAPL"].qty == 0
