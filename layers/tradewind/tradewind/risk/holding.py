@@ -111,12 +111,14 @@ def _care_for_holding(
         as_of=cycle.run_at,
     )
     why_out = _why_exit(cycle, need, book.failed_protection.get(symbol, 0), limits, wished_exit)
-    if why_out is not None:
-        if cycle.run_at < cycle.session.open:
-            return Care("waits_for_the_open", f"{why_out[0]}: {why_out[1]}")
+    trading = cycle.session.open <= cycle.run_at < cycle.session.close
+    if why_out is not None and trading:
         stops = resting_stops(ours, symbol)
         target = stops[0].order_id if stops else None
         return Care(*why_out, IntentKind.EXIT, holding.quantity, need.stop_price, target)
+    if need.need is Need.SELL:
+        # Nothing is sold while nothing is traded, and no stop is taken above the price.
+        return Care("waits_for_the_open", need.reason)
     if need.need is Need.NOTHING:
         return None
     raising = need.need is Need.RAISE
