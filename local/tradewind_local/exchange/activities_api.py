@@ -10,10 +10,10 @@ from typing import Any
 from tradewind.errors import InvalidInputError
 
 from tradewind_local.exchange import refusals
-from tradewind_local.exchange.bodies import activity_body
+from tradewind_local.exchange.bodies import activity_body, fill_body
 from tradewind_local.exchange.engine import Exchange
 from tradewind_local.exchange.http_messages import Request, Response
-from tradewind_local.exchange.model import Fill
+from tradewind_local.exchange.model import Activity, Fill
 from tradewind_local.exchange.wire import NEW_YORK
 
 MOST_ACTIVITIES = 100
@@ -64,25 +64,34 @@ class ActivitiesApi:
         types = [activity_type] if activity_type else request.names("activity_types")
         after, until = request.time("after"), request.time("until")
         day = request.query.get("date")
-        listed = self._listed(exchange.fills) if types is None or "FILL" in types else []
+        fills = self._listed(exchange.fills) if types is None or "FILL" in types else []
+        others = [
+            activity for activity in exchange.activities if types is None or activity.kind in types
+        ]
+        # Fills of an instant come before what else happened in it: a fee follows its sale.
+        listed: list[Fill | Activity] = [*fills, *others]
+        if others:
+            listed.sort(key=lambda one: one.at)
         found = [
-            fill
-            for fill in listed
-            if (after is None or fill.at > after)
-            and (until is None or fill.at < until)
-            and (day is None or fill.at.astimezone(NEW_YORK).date().isoformat() == day)
+            one
+            for one in listed
+            if (after is None or one.at > after)
+            and (until is None or one.at < until)
+            and (day is None or one.at.astimezone(NEW_YORK).date().isoformat() == day)
         ]
         if request.choice("direction", ("desc", "asc")) == "desc":
             found.reverse()
         token = request.query.get("page_token")
         if token is not None:
             # The page after the activity with this id.
-            places = [index for index, fill in enumerate(found) if fill.id == token]
+            places = [index for index, one in enumerate(found) if one.id == token]
             if not places:
                 raise refusals.unprocessable(f"invalid page_token: {token}")
             found = found[places[-1] + 1 :]
         page = found[: request.count("page_size", MOST_ACTIVITIES, MOST_ACTIVITIES)]
-        return Response.json([activity_body(fill) for fill in page])
+        return Response.json(
+            [fill_body(one) if isinstance(one, Fill) else activity_body(one) for one in page]
+        )
 
     def _listed(self, fills: list[Fill]) -> list[Fill]:
         faults = self._faults

@@ -24,6 +24,7 @@ from tradewind_local.exchange import (
 from tradewind_local.exchange.faults import Fault
 from tradewind_local.exchange.http_messages import Request, Response, is_trading_path
 from tradewind_local.exchange.store import Store
+from tradewind_local.exchange.update_feed import UpdateFeed
 from tradewind_local.exchange.venue import NO_SKEW, Venue
 from tradewind_local.exchange.wire import read_time, shift_stamps, time_text
 
@@ -46,7 +47,9 @@ def _routes(venue: Venue) -> list[tuple[str, str, Handler]]:
         ("PATCH", "/v2/orders/*", trading_api.patch_order),
         ("DELETE", "/v2/orders/*", trading_api.delete_order),
         ("GET", "/v2/positions", trading_api.get_positions),
+        ("DELETE", "/v2/positions", trading_api.delete_positions),
         ("GET", "/v2/positions/*", trading_api.get_position),
+        ("DELETE", "/v2/positions/*", trading_api.delete_position),
         ("GET", "/v2/account", account.get_account),
         ("GET", "/v2/account/configurations", account.get_configuration),
         ("PATCH", "/v2/account/configurations", account.patch_configuration),
@@ -109,6 +112,18 @@ class Application:
                 return Response.json(refusal.body, refusal.status)
             finally:
                 self._venue.commit()
+
+    @property
+    def updates(self) -> UpdateFeed:
+        return self._venue.updates
+
+    def may_stream(self, key: str, secret: str, token: str) -> bool:
+        """Whether these open the account, as in a request; the token counts where there is one."""
+        with self._lock:
+            access = self._venue.access
+            if token:
+                return access.token_opens(token, self._venue.now())
+            return access.keys_open(key, secret)
 
     def _answer(self, request: Request) -> Response:
         venue = self._venue

@@ -13,8 +13,9 @@ from tradewind.market.bar import Bar, to_iso
 from tradewind.market.session import Session
 
 from tradewind_local.exchange.engine import Exchange
-from tradewind_local.exchange.model import ZERO, Fill, Order, Position
+from tradewind_local.exchange.model import ZERO, Activity, Fill, Order, Position
 from tradewind_local.exchange.ticks import Tick
+from tradewind_local.exchange.trade_updates import TradeUpdate
 from tradewind_local.exchange.wire import NEW_YORK, decimal_text, quotient, time_text
 
 Body = dict[str, object]
@@ -73,6 +74,24 @@ def order_body(order: Order, legs: list[Order] | None = None, status: str | None
         "commission": 0,
         "subtag": None,
         "source": None,
+    }
+
+
+def trade_update_body(update: TradeUpdate) -> Body:
+    """The ``data`` of a ``trade_updates`` frame; only executions have the last four."""
+    body: Body = {
+        "event": update.event,
+        "timestamp": time_text(update.at),
+        "order": {**order_body(update.order_snapshot), "cancel_requested_at": None},
+    }
+    if update.execution_id is None:
+        return body
+    return {
+        **body,
+        "execution_id": update.execution_id,
+        "position_qty": _optional(update.position_qty),
+        "price": _optional(update.price),
+        "qty": _optional(update.qty),
     }
 
 
@@ -160,7 +179,7 @@ def account_body(exchange: Exchange, is_suspended: bool) -> Body:
     }
 
 
-def activity_body(fill: Fill) -> Body:
+def fill_body(fill: Fill) -> Body:
     done = fill.leaves_qty == ZERO
     return {
         "id": fill.id,
@@ -176,6 +195,23 @@ def activity_body(fill: Fill) -> Body:
         "cum_qty": decimal_text(fill.cum_qty),
         "order_status": "filled" if done else "partially_filled",
     }
+
+
+def activity_body(activity: Activity) -> Body:
+    """What is no trade. ``date`` is New York's; the broker leaves out what does not apply."""
+    body: Body = {
+        "id": activity.id,
+        "activity_type": activity.kind,
+        "date": activity.at.astimezone(NEW_YORK).date().isoformat(),
+        "net_amount": decimal_text(activity.amount),
+        "description": activity.description,
+        "status": "executed",
+    }
+    if activity.symbol is not None:
+        body["symbol"] = activity.symbol
+    if activity.qty is not None:
+        body["qty"] = decimal_text(activity.qty)
+    return body
 
 
 def asset_body(exchange: Exchange, symbol: str) -> Body:

@@ -159,6 +159,20 @@ class ExchangeControl:
         faults = {"drop": drop, "reads": reads, "double": double, "reorder": reorder}
         self._faults(fills=faults)
 
+    def fault_stream(
+        self, drop: int = 0, double: int = 0, reorder: int = 0, replay: int = 0
+    ) -> None:
+        """Spoil the next frames of the stream, while its heartbeats go on: so many are lost, sent
+        twice, kept back and sent in the reverse order; ``replay``: so many fills are sent three
+        times."""
+        faults = {"drop": drop, "double": double, "reorder": reorder, "replay": replay}
+        self._faults(stream=faults)
+
+    def stick_cancels(self, times: int) -> None:
+        """Leave the next orders that somebody cancels in ``pending_cancel``, where they can still
+        fill, until :meth:`clear_faults`."""
+        self._faults(stuck_cancels=times)
+
     def set_clock_skew(self, seconds: int) -> None:
         """Let the broker's clock be ahead of the market's (negative: behind) in ``GET /v2/clock``
         and in every time stamp of a trading answer; sessions open and close when they do."""
@@ -172,8 +186,46 @@ class ExchangeControl:
 
     def limit_fills(self, shares_per_tick: Decimal | None) -> None:
         """Let each tick fill at most this many shares, so that orders fill in parts."""
-        text = None if shares_per_tick is None else str(shares_per_tick)
-        self._call("POST", "/_sim/market", {"shares_per_tick": text})
+        self._market(shares_per_tick=None if shares_per_tick is None else str(shares_per_tick))
+
+    def partial_fills(self, share: Decimal | None) -> None:
+        """Let each tick fill at most this share (0 to 1) of an order; None: all of it."""
+        self._market(partial_fills=None if share is None else str(share))
+
+    def charge_fees(self, on: bool) -> None:
+        """Whether sales cost the regulators' fees, which come as FEE activities."""
+        self._market(fees_on_sales=on)
+
+    def halt(self, symbol: str) -> None:
+        """Stop a symbol's trading: its ticks fill nothing until :meth:`resume`."""
+        self._market(halt=symbol)
+
+    def resume(self, symbol: str) -> None:
+        self._market(resume=symbol)
+
+    def split(self, symbol: str, new_rate: Decimal, old_rate: Decimal) -> None:
+        """Give ``new_rate`` shares for ``old_rate``; open orders are left as they are."""
+        rates = {"new_rate": str(new_rate), "old_rate": str(old_rate)}
+        self._market(split={"symbol": symbol, **rates})
+
+    def post_activity(
+        self, kind: str, amount: Decimal, symbol: str | None = None, description: str = ""
+    ) -> None:
+        """Book ``amount`` USD into the account as an activity: DIV, INT, FEE, JNLC and the like."""
+        self._market(
+            activity={
+                "kind": kind,
+                "amount": str(amount),
+                "symbol": symbol,
+                "description": description,
+            }
+        )
+
+    # -- the stream ---------------------------------------------------------------------------
+
+    def stream_listeners(self) -> int:
+        """How many connections listen to trade updates now."""
+        return int(self._call("GET", "/_sim/stream")["listeners"])
 
     # -- access -------------------------------------------------------------------------------
 
@@ -210,6 +262,9 @@ class ExchangeControl:
 
     def _faults(self, **fields: object) -> None:
         self._call("POST", "/_sim/faults", fields)
+
+    def _market(self, **fields: object) -> None:
+        self._call("POST", "/_sim/market", fields)
 
     def _connect(self) -> None:
         self._connection.connect()

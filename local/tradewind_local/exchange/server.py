@@ -16,7 +16,9 @@ from types import MappingProxyType
 from tradewind_local.exchange.application import Application
 from tradewind_local.exchange.faults import Fault
 from tradewind_local.exchange.http_messages import Request, Response
+from tradewind_local.exchange.stream import StreamConnection
 
+STREAM_PATH = "/stream"
 LARGEST_BODY = 64 * 1024 * 1024
 
 
@@ -55,7 +57,9 @@ class ExchangeHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         request = Request.of(self.command, self.path, dict(self.headers.items()), body)
         fault, self._limits = self.server.application.admit(request)
-        if fault is None:
+        if fault is None and request.path == STREAM_PATH and "upgrade" in request.headers:
+            self._stream()
+        elif fault is None:
             self._send(self._answer(request))
         else:
             self._fail(request, fault)
@@ -96,6 +100,13 @@ class ExchangeHandler(BaseHTTPRequestHandler):
             whole = carried_out.body
             cut = whole[: len(whole) // 2] if fault.truncate else whole
             self._send(replace(carried_out, body=cut))
+
+    def _stream(self) -> None:
+        """From here on the connection is a WebSocket, whose protocol begins with the head."""
+        self.close_connection = True
+        headers = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        head = f"{self.command} {self.path} HTTP/1.1\r\n{headers}\r\n".encode()
+        StreamConnection(self.connection, self.server.application).run(head)
 
     def _reset(self) -> None:
         """Cut the connection the hard way: the client sees ECONNRESET, not an empty answer."""

@@ -17,11 +17,22 @@ from tradewind_local.exchange.engine import Exchange
 from tradewind_local.exchange.faults import Fault, Weather
 from tradewind_local.exchange.http_messages import Request, Response
 from tradewind_local.exchange.model import ZERO, Order
+from tradewind_local.exchange.update_feed import StreamFaults
 from tradewind_local.exchange.venue import Venue
 from tradewind_local.exchange.wire import decimal_text, quotient, time_text
 
 Thing = TypeVar("Thing")
 
+_STANDING_FAULTS = (*("random", "maintenance", "fills", "stream", "stuck_cancels", "clock_skew"),)
+_MARKET = (
+    "shares_per_tick",
+    "partial_fills",
+    "fees_on_sales",
+    "halt",
+    "resume",
+    "split",
+    "activity",
+)
 BAR_FIELDS = ("symbol", "start", "open", "high", "low", "close", "volume", "feed")
 
 
@@ -51,6 +62,8 @@ def answer(venue: Venue, request: Request) -> Response:
             venue.reset(*read_reset(request.json()))
         case "GET", "/_sim/summary":
             return Response.json(summary(venue.exchange, venue.store.slack_count(), venue.requests))
+        case "GET", "/_sim/stream":
+            return Response.json({"listeners": venue.updates.listeners})
         case "GET", "/_sim/slack":
             return Response.json({"messages": venue.store.slack()})
         case _:
@@ -79,7 +92,7 @@ def read_clock(body: object) -> tuple[datetime, bool]:
 
 def set_faults(venue: Venue, given: Mapping[str, Any]) -> None:
     """As ``ExchangeControl.add_faults`` and its neighbours send them; what is not named stays."""
-    _check_names(given, ("faults", "random", "maintenance", "fills", "clock_skew"))
+    _check_names(given, ("faults", *_STANDING_FAULTS))
     scripted = [Fault.of(_mapping(fault)) for fault in given.get("faults", ())]
     if "random" in given:
         venue.faults.set_weather(_optional(given["random"], Weather.of))
@@ -88,6 +101,10 @@ def set_faults(venue: Venue, given: Mapping[str, Any]) -> None:
     if "fills" in given:
         fills = _optional(given["fills"], FillFaults.of)
         venue.activities.set_faults(fills, len(venue.exchange.fills))
+    if "stream" in given:
+        venue.updates.set_faults(StreamFaults.of(_mapping(given["stream"])))
+    if "stuck_cancels" in given:
+        venue.exchange.stick_cancels(_whole(given["stuck_cancels"], "stuck_cancels"))
     if "clock_skew" in given:
         venue.skew = timedelta(seconds=_whole(given["clock_skew"], "clock_skew"))
     for fault in scripted:
@@ -96,9 +113,32 @@ def set_faults(venue: Venue, given: Mapping[str, Any]) -> None:
 
 def set_market(exchange: Exchange, given: Mapping[str, Any]) -> None:
     """As ``ExchangeControl.limit_fills`` and its neighbours send it; what is not named stays."""
-    _check_names(given, ("shares_per_tick",))
+    _check_names(given, _MARKET)
     if "shares_per_tick" in given:
         exchange.shares_per_tick = _positive(given["shares_per_tick"], "shares_per_tick")
+    if "partial_fills" in given:
+        exchange.partial_fills(_positive(given["partial_fills"], "partial_fills"))
+    if "fees_on_sales" in given:
+        exchange.fees_on_sales = bool(given["fees_on_sales"])
+    if "halt" in given:
+        exchange.halt(str(given["halt"]))
+    if "resume" in given:
+        exchange.resume(str(given["resume"]))
+    if "split" in given:
+        split = _fields(given["split"], "symbol", "new_rate", "old_rate")
+        exchange.split(
+            str(split["symbol"]),
+            _number(split["new_rate"], "new_rate"),
+            _number(split["old_rate"], "old_rate"),
+        )
+    if "activity" in given:
+        activity = _fields(given["activity"], "kind", "amount", "symbol", "description")
+        exchange.post_activity(
+            str(activity["kind"]),
+            _number(activity["amount"], "amount"),
+            activity["symbol"],
+            str(activity["description"]),
+        )
 
 
 def set_access(venue: Venue, given: Mapping[str, Any]) -> None:
@@ -209,13 +249,27 @@ def _whole(given: object, name: str) -> int:
     return given
 
 
-def _positive(given: object, name: str) -> Decimal | None:
-    if given is None:
-        return None
+def _fields(given: object, *names: str) -> Mapping[str, Any]:
+    fields = _mapping(given)
+    if set(fields) != set(names):
+        raise InvalidInputError(f"these are needed, and no others: {names}")
+    return fields
+
+
+def _number(given: object, name: str) -> Decimal:
     try:
         number = Decimal(str(given))
     except InvalidOperation as error:
         raise InvalidInputError(f"{name} is not a number: {given!r}") from error
+    if not number.is_finite():
+        raise InvalidInputError(f"{name} is not a number: {given!r}")
+    return number
+
+
+def _positive(given: object, name: str) -> Decimal | None:
+    if given is None:
+        return None
+    number = _number(given, name)
     if not number > 0:
         raise InvalidInputError(f"{name} must be more than zero")
     return number

@@ -14,12 +14,13 @@ from typing import Any
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import from_iso
 
-from tradewind_local.exchange.model import Account, Fill, Order, Position, Touched
+from tradewind_local.exchange.model import Account, Activity, Fill, Order, Position, Touched
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS fills (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS activities (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS positions (symbol TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS slack (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
 """
@@ -50,7 +51,9 @@ class Saved:
     running: bool
     orders: list[Order]
     fills: list[Fill]
+    activities: list[Activity]
     positions: dict[str, Position]
+    halted: list[str]
 
 
 class Store:
@@ -88,10 +91,12 @@ class Store:
             running=clock["running"],
             orders=[Order(**_typed(row)) for row in self._bodies("orders")],
             fills=[Fill(**_typed(row)) for row in self._bodies("fills")],
+            activities=[Activity(**_typed(row)) for row in self._bodies("activities")],
             positions={
                 row["symbol"]: Position(**_typed(row))
                 for row in self._bodies("positions", order_by="symbol")
             },
+            halted=self.fact("halted") or [],
         )
 
     def save(self, touched: Touched, account: Account) -> None:
@@ -104,6 +109,10 @@ class Store:
         run(
             "INSERT INTO fills VALUES (?, ?)",
             [(fill.number, _dump(fill)) for fill in touched.fills],
+        )
+        run(
+            "INSERT INTO activities VALUES (?, ?)",
+            [(activity.number, _dump(activity)) for activity in touched.activities],
         )
         run(
             "INSERT OR REPLACE INTO positions VALUES (?, ?)",
@@ -127,8 +136,9 @@ class Store:
 
         ``cash`` in USD opens the account anew, None: with what it was founded with.
         """
-        for table in ("orders", "fills", "positions", "slack"):
+        for table in ("orders", "fills", "activities", "positions", "slack"):
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        self.put_fact("halted", [])
         opening = Decimal(self.fact("founded")["opening_cash"]) if cash is None else cash
         self.put_fact("account", _plain(asdict(Account(opening, opening, opening))))
 
@@ -150,7 +160,7 @@ class Store:
         return [json.loads(row[0]) for row in rows]
 
 
-def _dump(thing: Order | Fill | Position) -> str:
+def _dump(thing: Order | Fill | Activity | Position) -> str:
     return json.dumps(_plain(asdict(thing)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 from tradewind_local.exchange import bodies, refusals
 from tradewind_local.exchange.engine import Exchange
@@ -11,6 +12,7 @@ from tradewind_local.exchange.model import ZERO, Order
 from tradewind_local.exchange.order_entry import read_changes, read_ticket
 
 MOST_ORDERS = 500
+SHARE_STEP = Decimal("1e-9")
 
 
 def post_order(exchange: Exchange, request: Request) -> Response:
@@ -35,11 +37,12 @@ def delete_order(exchange: Exchange, _request: Request, order_id: str) -> Respon
 
 def delete_orders(exchange: Exchange, _request: Request) -> Response:
     """Cancel all: one status for each order, 207."""
-    answers = []
-    for order in list(exchange.orders.values()):
-        if order.is_open:
-            exchange.cancel(order.id)
-            answers.append({"id": order.id, "status": 200})
+    answers = [
+        {"id": order.id, "status": 200}
+        if refusal is None
+        else {"id": order.id, "status": refusal.status, "body": refusal.body}
+        for order, refusal in exchange.cancel_all()
+    ]
     return Response.json(answers, 207)
 
 
@@ -94,6 +97,35 @@ def get_position(exchange: Exchange, _request: Request, symbol: str) -> Response
     return Response.json(bodies.position_body(exchange, position))
 
 
+def delete_positions(exchange: Exchange, request: Request) -> Response:
+    """Close all: for each symbol the order that does it or the refusal, 207."""
+    answers = []
+    cancels = request.choice("cancel_orders", ("false", "true")) == "true"
+    for symbol, result in exchange.close_all_positions(cancels):
+        if isinstance(result, refusals.Refusal):
+            answers.append({"symbol": symbol, "status": result.status, "body": result.body})
+        else:
+            answers.append({"symbol": symbol, "status": 200, "body": bodies.order_body(result)})
+            exchange.trade_now(result)
+    return Response.json(answers, 207)
+
+
+def delete_position(exchange: Exchange, request: Request, symbol: str) -> Response:
+    """Close a position, or ``qty`` shares or ``percentage`` per cent of it."""
+    qty, percentage = _decimal(request, "qty"), _decimal(request, "percentage")
+    if qty is not None and percentage is not None:
+        raise refusals.unprocessable("qty and percentage cannot be given together")
+    if percentage is not None:
+        if not 0 < percentage <= 100:
+            raise refusals.unprocessable("percentage must be more than 0 and at most 100")
+        held = exchange.ledger.position(symbol).qty
+        qty = (held * percentage / 100).quantize(SHARE_STEP, ROUND_DOWN)
+    order = exchange.close_position(symbol, qty)
+    answer = bodies.order_body(order)
+    exchange.trade_now(order)
+    return Response.json(answer)
+
+
 def get_assets(exchange: Exchange, _request: Request) -> Response:
     return Response.json(
         [bodies.asset_body(exchange, symbol) for symbol in sorted(exchange.book.symbols)]
@@ -129,6 +161,19 @@ def _legs(exchange: Exchange, request: Request, order: Order) -> list[Order] | N
 
 def _is_nested(request: Request) -> bool:
     return request.query.get("nested", "false").lower() == "true"
+
+
+def _decimal(request: Request, name: str) -> Decimal | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise refusals.unprocessable(f"invalid {name}: {text}") from None
+    if not number.is_finite():
+        raise refusals.unprocessable(f"invalid {name}: {text}")
+    return number
 
 
 def _date(request: Request, name: str, default: date) -> date:

@@ -20,6 +20,7 @@ from tradewind_local.exchange.faults import FaultScript
 from tradewind_local.exchange.ledger import Ledger
 from tradewind_local.exchange.rate_limits import RateLimit
 from tradewind_local.exchange.store import Saved, Store
+from tradewind_local.exchange.update_feed import StreamFaults, UpdateFeed
 
 NO_SKEW = timedelta(0)
 
@@ -40,6 +41,7 @@ class Venue:
         self.account = AccountApi(store.fact("configuration"))
         self.activities = ActivitiesApi()
         self.faults = FaultScript()
+        self.updates = UpdateFeed()
         self.rate_limit = RateLimit()
         # How far the broker's clock, as its answers tell it, is ahead of the market's.
         self.skew = NO_SKEW
@@ -57,6 +59,8 @@ class Venue:
     def clear_faults(self) -> None:
         self.faults.clear()
         self.activities.set_faults(None)
+        self.updates.set_faults(StreamFaults())
+        self.exchange.release_cancels()
         self.skew = NO_SKEW
 
     def reset(self, cash: Decimal | None, now: datetime | None) -> None:
@@ -70,22 +74,25 @@ class Venue:
         self.clock = MarketClock(at, running, self._monotonic)
         self.exchange = self._exchange_of(self.store.load(), at)
         self.clear_faults()
+        self.updates.forget()
         self.access.forget()
         self.account.forget()
         self.rate_limit.forget()
         self.requests.clear()
 
     def commit(self) -> None:
-        """Put what changed on the disk."""
+        """Put what changed on the disk, then tell those who listen."""
         now = self.exchange.now
         self.store.save(self.exchange.touched, self.exchange.ledger.account)
         self.store.put_fact("requests", self.requests)
         self.store.put_fact(
             "clock", {"now": None if now is None else to_iso(now), "running": self.clock.running}
         )
+        self.store.put_fact("halted", sorted(self.exchange.halted))
         self.store.put_fact("access", self.access.saved())
         self.store.put_fact("configuration", self.account.configuration)
         self.store.connection.commit()
+        self.updates.publish(self.exchange.events)
 
     def _exchange_of(self, saved: Saved, now: datetime | None = None) -> Exchange:
         return Exchange(
@@ -96,4 +103,6 @@ class Venue:
             now=now or saved.now,
             orders=saved.orders,
             fills=saved.fills,
+            activities=saved.activities,
+            halted=saved.halted,
         )
