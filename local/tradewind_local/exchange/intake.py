@@ -130,8 +130,10 @@ class Intake:
             raise refusals.unprocessable(
                 "trail can only be changed on a trailing_stop order that has not triggered"
             )
-        if old.trail_percent is not None and changes.trail is not None and changes.trail >= 100:
+        if changes.trail is not None and old.trail_percent is not None and changes.trail >= 100:
             raise refusals.malformed("trail_percent must be less than 100")
+        if changes.trail is not None and old.trail_price is not None:
+            order_rules.check_step("trail", changes.trail)
         if (changes.limit_price is not None and old.type not in order_rules.LIMITED) or (
             changes.stop_price is not None and old.type not in order_rules.STOPPED
         ):

@@ -13,9 +13,9 @@ from tradewind_local.exchange.order_rules import (
     check_combination,
     check_legs,
     check_prices,
-    price_step,
+    check_step,
 )
-from tradewind_local.exchange.refusals import Refusal, malformed, sub_penny, unprocessable
+from tradewind_local.exchange.refusals import Refusal, malformed, unprocessable
 
 LONGEST_CLIENT_ORDER_ID = 128
 FRACTION_DIGITS = 9
@@ -155,8 +155,7 @@ def _price(fields: Mapping[str, object], name: str, shown_as: str | None = None)
         return None
     if price <= 0:
         raise malformed(f"{shown_as} must be > 0")
-    if price % price_step(price):
-        raise sub_penny(shown_as, price)
+    check_step(shown_as, price)
     return price
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradewind_local.exchange.model import COMPLEX, Ticket
-from tradewind_local.exchange.refusals import malformed, only_two_decimals, unprocessable
+from tradewind_local.exchange.refusals import malformed, only_two_decimals, sub_penny, unprocessable
 
 SIMPLE = ("", "simple")
 RESTING = ("day", "gtc")
@@ -32,6 +32,12 @@ CENT, SUB_CENT = Decimal("0.01"), Decimal("0.0001")
 def price_step(price: Decimal) -> Decimal:
     """The smallest step between prices (USD): a cent from a dollar on, a hundredth of it below."""
     return CENT if price >= 1 else SUB_CENT
+
+
+def check_step(name: str, price: Decimal) -> None:
+    """Raises Refusal (422) for a price between two steps."""
+    if price % price_step(price):
+        raise sub_penny(name, price)
 
 
 def check_prices(ticket: Ticket) -> None:
