@@ -23,7 +23,11 @@ class SecretsManager:
 def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsManager]:
     manager = SecretsManager()
     kept = Secrets(manager)
-    variables = {"TRADING_URL": "https://broker.example", "BROKER_SECRET": "broker"}
+    variables = {
+        "TRADING_MODE": "paper",
+        "TRADING_URL": "https://broker.example",
+        "BROKER_SECRET": "broker",
+    }
     monkeypatch.setattr(bootstrap, "_secrets", lambda: kept)
     monkeypatch.setattr(bootstrap, "environment", lambda: Environment(variables))
     yield manager

@@ -11,6 +11,7 @@ from tradewind.errors import InvalidInputError
 from tradewind.market.request_limits import RequestLimits
 from tradewind.settings import (
     AccountSettings,
+    BrokerSettings,
     DatabaseSettings,
     Environment,
     HardLimits,
@@ -24,7 +25,7 @@ GOOD = {
     "TRADING_MODE": "paper",
     "SYMBOLS": "AAPL, MSFT",
     "REQUEST_BUDGET": "250",
-    "REQUEST_RESERVE": "50",
+    "REQUEST_RESERVE": "200",
     "MAX_ORDERS_PER_DAY": "200",
     "MAX_NOTIONAL_PER_ORDER": "30000",
     "MAX_NOTIONAL_PER_DAY": "2000000",
@@ -35,7 +36,10 @@ GOOD = {
     "DATA_PROVIDER": "alpaca",
     "DATA_FEED": "iex",
     "MARKET_DATA_URL": "https://data.example",
+    "TRADING_URL": "https://paper-api.alpaca.markets",
     "BROKER_SECRET": "broker",
+    "PAPER_TRADING_URL": "https://paper-api.alpaca.markets",
+    "PAPER_BROKER_SECRET": "paper-broker",
     "ALPHA_VANTAGE_URL": "https://vantage.example",
     "ALPHA_VANTAGE_SECRET": "vantage",
 }
@@ -48,6 +52,42 @@ def test_good_values_are_typed() -> None:
     database = DatabaseSettings.read(env)
     assert (database.tls, database.password) == ("verify-full", None)
     assert clock_url(env) is None
+
+
+LIVE = "https://api.alpaca.markets"
+ADDRESSES = [
+    # (mode, trading address, whether it may be traded at)
+    ("live", LIVE, True),
+    ("live", "https://paper-api.alpaca.markets", True),
+    ("paper", "https://paper-api.alpaca.markets", True),
+    ("paper", LIVE, False),
+    ("paper", f"{LIVE}/", False),
+    ("paper", "https://API.alpaca.markets:443", False),
+    ("shadow", LIVE, False),
+]
+
+
+@pytest.mark.parametrize(("mode", "url", "allowed"), ADDRESSES)
+def test_only_live_mode_reaches_the_live_market(mode: str, url: str, allowed: bool) -> None:
+    env = Environment({**GOOD, "TRADING_MODE": mode, "TRADING_URL": url})
+    if allowed:
+        assert BrokerSettings.read(env) == BrokerSettings(url, "broker")
+        return
+    with pytest.raises(InvalidInputError, match=f"TRADING_MODE is {mode}, not live"):
+        BrokerSettings.read(env)
+
+
+def test_a_paper_account_for_diverted_entries_is_a_wish() -> None:
+    paper = BrokerSettings("https://paper-api.alpaca.markets", "paper-broker")
+    assert BrokerSettings.paper(Environment(GOOD)) == paper
+    for missing in ("PAPER_TRADING_URL", "PAPER_BROKER_SECRET"):
+        assert BrokerSettings.paper(Environment({**GOOD, missing: ""})) is None
+
+
+def test_the_reserve_lies_on_top_of_the_budget() -> None:
+    env = Environment({**GOOD, "REQUEST_BUDGET": "10", "REQUEST_RESERVE": "200"})
+    limits = HardLimits.read(env)
+    assert (limits.request_budget, limits.request_reserve) == (10, 200)
 
 
 def test_each_data_provider_has_its_address_its_secret_and_its_limits() -> None:
@@ -70,7 +110,9 @@ WRONG: list[tuple[str, str, Callable[[Environment], object]]] = [
     ("SYMBOLS", "AAPL,AAPL", AccountSettings.read),
     ("REQUEST_BUDGET", "many", HardLimits.read),
     ("REQUEST_BUDGET", "0", HardLimits.read),
-    ("REQUEST_RESERVE", "250", HardLimits.read),
+    ("REQUEST_RESERVE", "-1", HardLimits.read),
+    ("TRADING_URL", "https://api.alpaca.markets", BrokerSettings.read),  # the mode is paper
+    ("PAPER_TRADING_URL", "https://api.alpaca.markets", BrokerSettings.paper),
     ("MAX_NOTIONAL_PER_ORDER", "NaN", HardLimits.read),
     ("MAX_NOTIONAL_PER_ORDER", "-1", HardLimits.read),
     ("MAX_NOTIONAL_PER_DAY", "a lot", HardLimits.read),

@@ -15,6 +15,7 @@ from tradewind import settings
 from tradewind.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from tradewind.adapters.alpaca.credentials import Credentials
     from tradewind.adapters.postgres.connection import DatabaseAddress
     from tradewind.adapters.postgres.database import PostgresDatabase
     from tradewind.adapters.secrets import Secrets
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tradewind.use_cases.place_order import Submitter
     from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
     from tradewind.use_cases.predict_trend import TrendModel
+    from tradewind.use_cases.refresh_broker_token import BrokerSecret, TokenIssuer
 
 # Every AWS call has its own time limits; the SDK's own retries are few and jittered.
 CONNECT_TIMEOUT = 2
@@ -81,37 +83,71 @@ def _secrets() -> Secrets:
     return Secrets(client("secretsmanager"))
 
 
+def _credentials(secret: str, *, anew: bool = False) -> Credentials:
+    from tradewind.adapters.alpaca.credentials import credentials_of
+
+    return credentials_of(secret, _secrets().values(secret, anew=anew))
+
+
 def broker() -> Broker:
     where = settings.BrokerSettings.read(environment())
-    return _broker(where.trading_url, *_secrets().read(where.secret, "api_key", "secret_key"))
+    return _broker(where, _credentials(where.secret))
 
 
-@lru_cache(maxsize=1)
-def _broker(url: str, key: str, secret: str) -> Broker:
-    """Made anew when the keys have changed."""
+def paper_broker() -> Broker | None:
+    """Where a live account's entries go while its circuit breaker is open; None: nowhere."""
+    where = settings.BrokerSettings.paper(environment())
+    return _broker(where, _credentials(where.secret)) if where is not None else None
+
+
+@lru_cache(maxsize=2)
+def _broker(where: settings.BrokerSettings, credentials: Credentials) -> Broker:
+    """Made anew when the credentials have changed."""
     from tradewind.adapters.alpaca.broker import AlpacaBroker
 
-    return AlpacaBroker(url, key, secret)
+    return AlpacaBroker(
+        where.trading_url, credentials, lambda: _credentials(where.secret, anew=True)
+    )
+
+
+@cache
+def token_issuer() -> TokenIssuer:
+    from tradewind.adapters.alpaca.tokens import AlpacaTokens
+
+    return AlpacaTokens(environment().text("TOKEN_URL"))
+
+
+@cache
+def broker_secret() -> BrokerSecret:
+    from tradewind.adapters.secrets import StoredSecret
+
+    return StoredSecret(_secrets(), environment().text("BROKER_SECRET"))
 
 
 def market_data() -> MarketDataProvider:
     """The provider that DATA_PROVIDER names, paced together with all other functions."""
     where = settings.MarketDataSettings.read(environment())
-    keys = ("api_key",) if where.provider == "alpha_vantage" else ("api_key", "secret_key")
-    return _market_data(where, *_secrets().read(where.secret, *keys))
+    if where.provider == "alpha_vantage":
+        return _alpha_vantage(where, *_secrets().read(where.secret, "api_key"))
+    return _alpaca_data(where, _credentials(where.secret))
 
 
 @lru_cache(maxsize=1)
-def _market_data(where: settings.MarketDataSettings, *keys: str) -> MarketDataProvider:
-    """Made anew when the keys have changed."""
-    budget = _request_budget(where)
-    if where.provider == "alpha_vantage":
-        from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
+def _alpha_vantage(where: settings.MarketDataSettings, key: str) -> MarketDataProvider:
+    """Made anew when the key has changed."""
+    from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
 
-        return AlphaVantageMarketData(where.url, keys[0], clock(), budget)
+    return AlphaVantageMarketData(where.url, key, clock(), _request_budget(where))
+
+
+@lru_cache(maxsize=1)
+def _alpaca_data(
+    where: settings.MarketDataSettings, credentials: Credentials
+) -> MarketDataProvider:
+    """Made anew when the credentials have changed."""
     from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 
-    return AlpacaMarketData(where.url, where.feed, keys[0], keys[1], clock(), budget)
+    return AlpacaMarketData(where.url, where.feed, credentials, clock(), _request_budget(where))
 
 
 def splits() -> SplitProvider | None:
@@ -119,14 +155,14 @@ def splits() -> SplitProvider | None:
     where = settings.MarketDataSettings.read(environment())
     if where.provider != "alpaca":
         return None
-    return _splits(where, *_secrets().read(where.secret, "api_key", "secret_key"))
+    return _splits(where, _credentials(where.secret))
 
 
 @lru_cache(maxsize=1)
-def _splits(where: settings.MarketDataSettings, key: str, secret: str) -> SplitProvider:
+def _splits(where: settings.MarketDataSettings, credentials: Credentials) -> SplitProvider:
     from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
 
-    return AlpacaCorporateActions(where.url, key, secret, clock(), _request_budget(where))
+    return AlpacaCorporateActions(where.url, credentials, clock(), _request_budget(where))
 
 
 @cache
@@ -168,6 +204,18 @@ def trading_cycles() -> TradingCycleStarter:
     from tradewind.adapters.step_functions import TradingCycles
 
     return TradingCycles(client("stepfunctions"), environment().text("TRADING_CYCLE_ARN"))
+
+
+@cache
+def reconciliations() -> TradingCycleStarter:
+    from tradewind.adapters.step_functions import TradingCycles
+
+    return TradingCycles(client("stepfunctions"), environment().text("RECONCILIATION_ARN"))
+
+
+def webhook_secret() -> str:
+    """What the broker's hints are signed with."""
+    return _secrets().read(environment().text("WEBHOOK_SECRET"), "signing_secret")[0]
 
 
 @cache

@@ -15,6 +15,7 @@ from urllib.parse import urlparse
 from tradewind.errors import InvalidInputError
 from tradewind.market.request_limits import RequestLimits
 
+LIVE_TRADING_HOST = "api.alpaca.markets"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 TRADING_MODES = ("shadow", "paper", "live")
 
@@ -108,14 +109,32 @@ class StrategySettings:
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    """Where the broker listens and where its keys are kept."""
+    """Where the broker listens and where its keys are kept. The live market's address is refused
+    unless the mode is live."""
 
     trading_url: str
     secret: str
 
     @classmethod
     def read(cls, env: Environment) -> BrokerSettings:
-        return cls(env.text("TRADING_URL"), env.text("BROKER_SECRET"))
+        url, mode = env.text("TRADING_URL"), env.optional("TRADING_MODE")
+        if urlparse(url).hostname == LIVE_TRADING_HOST and mode != "live":
+            raise InvalidInputError(
+                f"TRADING_URL {url} trades with real money and TRADING_MODE is {mode or 'not set'}, "
+                "not live: use https://paper-api.alpaca.markets, or set the mode to live"
+            )
+        return cls(url, env.text("BROKER_SECRET"))
+
+    @classmethod
+    def paper(cls, env: Environment) -> BrokerSettings | None:
+        """The paper account that takes a live account's entries while its circuit breaker is open;
+        None without one."""
+        url, secret = env.optional("PAPER_TRADING_URL"), env.optional("PAPER_BROKER_SECRET")
+        if url is None or secret is None:
+            return None
+        if urlparse(url).hostname == LIVE_TRADING_HOST:
+            raise InvalidInputError(f"PAPER_TRADING_URL {url} trades with real money")
+        return cls(url, secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +162,8 @@ class MarketDataSettings:
 class HardLimits:
     """What ``place_order`` enforces whatever its input says; core functions cannot write these.
 
-    Notionals in USD; requests per 15 minutes, of which ``request_reserve`` are kept for exits,
-    cancels and protection.
+    Notionals in USD. Requests per 15 minutes: ``request_budget`` for entries and repricing, and
+    ``request_reserve`` on top of it for exits, cancels and protection only.
     """
 
     request_budget: int
@@ -155,16 +174,13 @@ class HardLimits:
 
     @classmethod
     def read(cls, env: Environment) -> HardLimits:
-        limits = cls(
+        return cls(
             env.integer("REQUEST_BUDGET", 1),
             env.integer("REQUEST_RESERVE", 0),
             env.integer("MAX_ORDERS_PER_DAY", 1),
             env.positive("MAX_NOTIONAL_PER_ORDER"),
             env.positive("MAX_NOTIONAL_PER_DAY"),
         )
-        if limits.request_reserve >= limits.request_budget:
-            raise InvalidInputError("REQUEST_RESERVE must be below REQUEST_BUDGET")
-        return limits
 
 
 @dataclass(frozen=True, slots=True)
