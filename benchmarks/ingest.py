@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 from tradewind.adapters.clock import SystemClock
 from tradewind.adapters.postgres.connection import DatabaseAddress
@@ -54,7 +55,7 @@ def table() -> str:
         )
         migrate(address, server.password)
         database = PostgresDatabase(address, "benchmark")
-        provider = AlpacaMarketData(exchange.url, "iex", "key", "secret", SystemClock())
+        provider = AlpacaMarketData(exchange.url, "iex", ApiKey("key", "secret"), SystemClock())
         for step in range(REREAD, MINUTES):
             newest = session.open + step * MINUTE
             _one(newest, provider, database, took)

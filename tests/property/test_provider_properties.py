@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 from tradewind.adapters.alpha_vantage.answers import read_bars
 from tradewind.adapters.alpha_vantage.labels import NEW_YORK
@@ -95,7 +96,7 @@ def test_each_minute_comes_once_with_its_latest_values(
             )
             latest[symbol, start] = Decimal(price)
         bodies.append(body)
-    provider = AlpacaMarketData("http://alpaca", "iex", "key", "secret", FakeClock(NOW))
+    provider = AlpacaMarketData("http://alpaca", "iex", ApiKey("key", "secret"), FakeClock(NOW))
     provider._transport = PagesInARow(bodies)  # type: ignore[assignment]
     bars = provider.bars(("AAPL", "MSFT"), first, first + 5 * MINUTE)
     assert len(bars) == len(latest)

@@ -48,7 +48,8 @@ class DailyQuotaError(ThrottledError):
 
 
 class BrokerUnavailableError(RetryableError):
-    """The broker could not be reached for a call that changes nothing (a read)."""
+    """The broker could not be reached: a call that changes nothing failed, or one that would have
+    changed something provably was not sent."""
 
 
 class NotifierUnavailableError(RetryableError):
@@ -77,6 +78,10 @@ class BrokerRejectedError(PermanentError):
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+class BrokerKeyRefusedError(BrokerRejectedError):
+    """The broker does not take our key or token for this account or address."""
 
 
 class ProviderRefusedError(PermanentError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
 from tradewind.errors import InvalidInputError
@@ -46,10 +47,11 @@ def source_of(
             symbols_a_call=1,
             together=lambda session: (session.date.year, session.date.month),
         )
+    credentials = ApiKey(keys[0], keys[1])
     return Source(
         name=f"{name} {feed}",
-        provider=AlpacaMarketData(address, feed, keys[0], keys[1], clock, budget),
-        splits=AlpacaCorporateActions(address, keys[0], keys[1], clock, budget),
+        provider=AlpacaMarketData(address, feed, credentials, clock, budget),
+        splits=AlpacaCorporateActions(address, credentials, clock, budget),
         symbols_a_call=_ALPACA_SYMBOLS,
         together=lambda session: session.date,
     )

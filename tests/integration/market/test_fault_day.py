@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tradewind.adapters import http
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.market.bar import MINUTE, Bar
@@ -108,7 +109,7 @@ def test_every_bar_of_a_day_full_of_faults_is_stored_once(
     bars = simulated_bars(SYMBOLS, [session], seed=3)
     exchange.control.load_bars(bars)
     clock, payloads = FakeClock(session.open), FakePayloads()
-    provider = HalfPages(AlpacaMarketData(exchange.url, "iex", "key", "secret", clock), dice)
+    provider = HalfPages(AlpacaMarketData(exchange.url, "iex", ApiKey("key", "secret"), clock), dice)
     stepping = Stepping(database, payloads)
     for number in range(session.minutes):
         run_at = session.open + (number + 1) * MINUTE

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
 from tradewind.market.bar import MINUTE, Bar
@@ -55,7 +56,7 @@ class Venue:
 
     def provider(self) -> MarketDataProvider:
         if self.name == "alpaca":
-            return AlpacaMarketData(self.exchange.url, "iex", "key", "secret", self.clock)
+            return AlpacaMarketData(self.exchange.url, "iex", ApiKey("key", "secret"), self.clock)
         return AlphaVantageMarketData(self.exchange.url, "key", self.clock)
 
     def fetch(self, symbols: Sequence[str], first: datetime, last: datetime) -> list[Bar]:

@@ -28,6 +28,7 @@ class ScriptedServer:
     url: str
     answers: list[Answer]
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 @contextmanager
@@ -41,6 +42,7 @@ def serving(*answers: Answer) -> Iterator[ScriptedServer]:
             length = int(self.headers.get("Content-Length") or 0)
             sent = json.loads(self.rfile.read(length)) if length else None
             script.requests.append((self.command, self.path, sent))
+            script.headers.append(dict(self.headers))
             answer = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
             time.sleep(answer.stall)
             if answer.hang_up:

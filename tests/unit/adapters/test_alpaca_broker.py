@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tradewind.adapters.alpaca import client as client_module
 from tradewind.adapters.alpaca.broker import AlpacaBroker
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.adapters.alpaca.parsing import (
     account_of,
     flattened,
@@ -68,7 +69,7 @@ def an_order_body(**changes: Any) -> dict[str, Any]:
 
 
 def broker(url: str) -> AlpacaBroker:
-    return AlpacaBroker(url, "key", "secret")
+    return AlpacaBroker(url, ApiKey("key", "secret"))
 
 
 def test_an_entry_leaves_as_exact_decimals() -> None:
@@ -99,7 +100,9 @@ UNCLEAR = [
     ("503", Answer(503, {"message": "unavailable"})),
     ("a 200 that is not JSON", Answer(200, b"<html>")),
     ("a 200 that is no order", Answer(200, {"hello": 1})),
-    ("a status nobody knows", Answer(200, an_order_body(status="mystery"))),
+    ("an empty answer", Answer(200, b"")),
+    ("a redirect", Answer(302, b"", {"Location": "https://elsewhere.example"})),
+    ("a page during maintenance", Answer(503, b"<html><h1>Scheduled maintenance</h1></html>")),
     ("the connection is closed", Answer(hang_up=True)),
     ("a stall", Answer(200, an_order_body(), stall=0.5)),
 ]

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions, factors_of
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.errors import (
     KeyRefusedError,
     ProviderRefusedError,
@@ -40,7 +41,7 @@ def page(token: str | None = None, **kinds: list[dict[str, Any]]) -> Answer:
 
 
 def fetch(url: str) -> list[SplitFactor]:
-    return AlpacaCorporateActions(url, "key", "secret", FakeClock(NOW), None).splits(
+    return AlpacaCorporateActions(url, ApiKey("key", "secret"), FakeClock(NOW), None).splits(
         ["NVDA", "MSBC", "NVDA"], FIRST, LAST
     )
 
@@ -115,7 +116,9 @@ def test_two_actions_on_one_day_are_one_factor_and_a_repeated_one_counts_once() 
 
 
 def test_no_symbols_no_question() -> None:
-    unreachable = AlpacaCorporateActions("http://127.0.0.1:9", "k", "s", FakeClock(NOW), None)
+    unreachable = AlpacaCorporateActions(
+        "http://127.0.0.1:9", ApiKey("k", "s"), FakeClock(NOW), None
+    )
     assert unreachable.splits([], FIRST, LAST) == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.adapters.alpaca.market_data import MOST_IDLE_PAGES, AlpacaMarketData
 from tradewind.adapters.http import ATTEMPTS
 from tradewind.errors import (
@@ -48,7 +49,7 @@ def page(token: str | None, **rows: list[bytes]) -> Answer:
 
 
 def fetch(url: str, first: datetime = FIRST, last: datetime = LAST) -> list[Bar]:
-    provider = AlpacaMarketData(url, "iex", "key", "secret", FakeClock(LATER))
+    provider = AlpacaMarketData(url, "iex", ApiKey("key", "secret"), FakeClock(LATER))
     return provider.bars(("AAPL", "MSFT"), first, last)
 
 
@@ -82,7 +83,7 @@ def test_a_minute_that_is_not_over_is_not_asked_for() -> None:
     """At 14:32:30 the bar of 14:31 is the newest complete one."""
     clock = FakeClock(datetime(2020, 11, 12, 14, 32, 30, tzinfo=UTC))
     with serving(page(None, AAPL=[raw(30), raw(31)])) as server:
-        provider = AlpacaMarketData(server.url, "iex", "key", "secret", clock)
+        provider = AlpacaMarketData(server.url, "iex", ApiKey("key", "secret"), clock)
         assert len(provider.bars(("AAPL",), FIRST, LAST)) == 2
         (query,) = [parse_qs(urlparse(path).query) for _, path, _ in server.requests]
     assert query["end"] == ["2020-11-12T14:31:30Z"]
@@ -233,7 +234,7 @@ def test_recorded_bodies_are_read(name: str, counts: dict[str, int]) -> None:
         body = {**body, "next_page_token": None}  # the page after it was not recorded
     rows = {symbol: rows for symbol, rows in (body["bars"] or {}).items() if rows}
     with serving(Answer(body=json.loads(json.dumps(body, default=float)))) as server:
-        provider = AlpacaMarketData(server.url, "sip", "key", "secret", FakeClock(LATER))
+        provider = AlpacaMarketData(server.url, "sip", ApiKey("key", "secret"), FakeClock(LATER))
         bars = provider.bars(
             ("AAPL", "TSLA"), datetime(2016, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from tradewind.orders.control import SwitchChange
+from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import (
     BrokerAccount,
     BrokerActivity,
@@ -23,8 +25,9 @@ class Broker(Protocol):
     """A brokerage account.
 
     Calls that change something raise BrokerRejectedError (refused), ThrottledError (refused for
-    rate, provably not carried out) or OutcomeUnknownError (anything else: look it up). Reads raise
-    BrokerUnavailableError or ThrottledError, both retryable.
+    rate), BrokerUnavailableError (nobody was there to take it) or OutcomeUnknownError (anything
+    else: look it up); all but the last are provably not carried out. Reads raise
+    BrokerUnavailableError or ThrottledError, both retryable, or BrokerRejectedError.
     """
 
     def submit(self, request: OrderRequest) -> BrokerOrder: ...
@@ -97,6 +100,15 @@ class IntentStore(Protocol):
         """Set outcomes; one already recorded is never replaced by pending or unknown."""
         ...
 
+    def unsent(self, account: str, intent_ids: Sequence[str]) -> list[OrderIntent]:
+        """Those of these intents whose outcome says that no order was sent: blocked or expired."""
+        ...
+
+    def failed_protections(self, account: str, since: datetime) -> dict[str, int]:
+        """How many protective intents of a symbol, decided at ``since`` or later, the broker
+        refused in a row up to the newest; symbols without such are absent."""
+        ...
+
     def last_revisions(self, account: str, symbols: Sequence[str]) -> dict[str, int]:
         """The highest revision used by a symbol's intents; symbols without any are absent."""
         ...
@@ -105,24 +117,70 @@ class IntentStore(Protocol):
 class OrderStore(Protocol):
     """The ``orders`` table: the broker's orders, ours and foreign ones."""
 
-    def upsert(self, account: str, orders: Sequence[BrokerOrder], as_of: datetime) -> int:
-        """Insert or update; a snapshot older than the row changes nothing, a final state is never
-        left, a filled quantity never falls. Rows changed. Rows of ours carry their intent_id
-        (own id, parent's or replaced order's), foreign ones NULL."""
+    def known(self, account: str, order_ids: Sequence[str]) -> dict[str, KnownOrder]:
+        """What is on record of these orders, by order_id."""
+        ...
+
+    def save(self, account: str, orders: Sequence[KnownOrder]) -> int:
+        """Write orders as ``orders.life.merge`` gave them, each once. Rows changed.
+
+        Rows of ours carry their intent_id (own id's, parent's or replaced order's), foreign ones
+        NULL; an order keeps the intent it has.
+        """
         ...
 
     def open(self, account: str) -> list[BrokerOrder]:
         """Orders in no final state, ours and foreign, oldest first."""
         ...
 
+    def open_known(self, account: str) -> list[KnownOrder]:
+        """The same, with the time of the newest word on each."""
+        ...
+
     def intent_of(self, account: str) -> dict[str, str]:
         """order_id -> intent_id for open orders and orders of the last two days that are ours."""
         ...
 
+    def owners(self, account: str, order_ids: Sequence[str]) -> dict[str, str]:
+        """order_id -> intent_id for those of these orders that are ours."""
+        ...
+
+    def missing_fills(self, account: str) -> dict[str, datetime]:
+        """The orders that were last seen with executions missing, and since when."""
+        ...
+
+    def note_missing_fills(self, account: str, since: Mapping[str, datetime]) -> None:
+        """Replace what :meth:`missing_fills` answers."""
+        ...
+
+    def note_strangers(self, account: str, order_ids: Sequence[str], as_of: datetime) -> None:
+        """A snapshot read at ``as_of`` shows these orders as a second deployment's."""
+        ...
+
+    def strangers(self, account: str) -> list[BrokerOrder]:
+        """A second deployment's orders in the account's newest snapshot, oldest first."""
+        ...
+
 
 class FillStore(Protocol):
-    """The ``fills`` table."""
+    """The ``fills`` table: executions as the broker told them, and their stand-ins."""
+
+    def unknown(self, account: str, execution_ids: Sequence[str]) -> set[str]:
+        """Which of these executions are not there."""
+        ...
+
+    def of_orders(self, account: str, order_ids: Sequence[str]) -> dict[str, list[BrokerFill]]:
+        """The executions of each of these orders, oldest first; orders without any are absent."""
+        ...
 
     def add(self, account: str, fills: Sequence[BrokerFill]) -> list[BrokerFill]:
         """Insert executions not seen before; the answer is the new ones, oldest first."""
+        ...
+
+
+class SwitchChangeStore(Protocol):
+    """The ``switch_changes`` table: the record of who changed the trading switch, and why."""
+
+    def add(self, changes: Sequence[SwitchChange]) -> list[SwitchChange]:
+        """Insert changes not recorded yet (told by account and number); the answer is those."""
         ...

@@ -7,18 +7,23 @@ on the wire.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from tradewind.adapters.alpaca.client import OneShotTradingClient
+from tradewind.adapters.alpaca.activities import activities_of
+from tradewind.adapters.alpaca.bodies import order_body, replacement_body
+from tradewind.adapters.alpaca.client import OneShotClient
+from tradewind.adapters.alpaca.credentials import Credentials
 from tradewind.adapters.alpaca.parsing import (
     BrokenAnswerError,
     account_of,
     fills_of,
+    listed,
     next_close_of,
     order_of,
     orders_of,
     position_of,
+    submitted_at,
 )
 from tradewind.errors import (
     BrokerRejectedError,
@@ -32,31 +37,45 @@ from tradewind.orders.model import (
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
-    OrderClass,
     OrderRequest,
     ReplaceRequest,
 )
+from tradewind.orders.rate_limits import RateLimits
 
 Answer = TypeVar("Answer")
+Query = dict[str, str | int]
 
 ORDERS_PAGE = 500  # the most that GET /v2/orders gives
 ACTIVITIES_PAGE = 100
+NOT_FOUND = 404
 
 
 class AlpacaBroker:
-    """One Alpaca account."""
+    """One Alpaca account.
 
-    def __init__(self, url: str, api_key: str, secret_key: str) -> None:
-        """``url`` is the host only, e.g. https://paper-api.alpaca.markets."""
-        self._client = OneShotTradingClient(
-            api_key, secret_key, raw_data=True, url_override=url.rstrip("/")
-        )
+    ``url`` is the host only, e.g. https://paper-api.alpaca.markets. ``reread`` gives the
+    credentials as they stand now, for a bearer token that was refreshed since.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        reread: Callable[[], Credentials] | None = None,
+    ) -> None:
+        self._client = OneShotClient(url.rstrip("/"), credentials, reread)
+
+    @property
+    def limits(self) -> RateLimits | None:
+        """What the newest answer said of the rate limit; None before the first."""
+        return self._client.limits
 
     def submit(self, request: OrderRequest) -> BrokerOrder:
-        return self._changed(lambda: self._client.post("/orders", _order_body(request)))
+        body = order_body(request)
+        return self._changed(lambda: self._client.post("/orders", body))
 
     def replace(self, order_id: str, request: ReplaceRequest) -> BrokerOrder:
-        body = _replace_body(request)
+        body = replacement_body(request)
         return self._changed(lambda: self._client.patch(f"/orders/{order_id}", body))
 
     def cancel(self, order_id: str) -> None:
@@ -88,9 +107,11 @@ class AlpacaBroker:
         return [order for order in found.values() if not order.status.is_final]
 
     def parent_of(self, order: BrokerOrder) -> BrokerOrder | None:
+        if order.parent_order_id is not None:
+            return self.order(order.parent_order_id)
         # A body does not name its parent, and the list of open orders shows the leg of a filled
         # entry alone: only the nested list of all orders tells.
-        query: dict[str, str | int] = {
+        query: Query = {
             "status": "all",
             "nested": "true",
             "symbols": order.symbol,
@@ -102,28 +123,19 @@ class AlpacaBroker:
         return found.get(leg.parent_order_id or "") if leg is not None else None
 
     def fills(self, since: datetime) -> list[BrokerFill]:
-        fills: list[BrokerFill] = []
-        query: dict[str, str | int] = {
-            "after": to_iso(since),
-            "direction": "asc",
-            "page_size": ACTIVITIES_PAGE,
-        }
-        while True:
-            page = self._page("/account/activities/FILL", query)
-            fills.extend(fills_of(page))
-            if len(page) < ACTIVITIES_PAGE:
-                return fills
-            query["page_token"] = page[-1]["id"]
+        return fills_of(self._activities("/account/activities/FILL", {}, since))
+
+    def activities(self, since: datetime) -> list[BrokerActivity]:
+        # Every kind but executions, also those that are invented after this was written.
+        query: Query = {"category": "non_trade_activity"}
+        return activities_of(self._activities("/account/activities", query, since))
 
     def positions(self) -> list[BrokerPosition]:
         raw = self._read(lambda: self._client.get("/positions"))
-        return [position_of(item) for item in _items(raw)]
+        return [position_of(item) for item in listed(raw)]
 
     def account(self) -> BrokerAccount:
         return account_of(self._read(lambda: self._client.get("/account")))
-
-    def activities(self, since: datetime) -> list[BrokerActivity]:
-        raise NotImplementedError
 
     def cancel_all(self) -> None:
         self._client.delete("/orders")
@@ -139,17 +151,46 @@ class AlpacaBroker:
     ) -> dict[str, BrokerOrder]:
         """Every page of an order list, legs included, by order id; without what is known."""
         found: dict[str, BrokerOrder] = {}
-        paged: dict[str, str | int] = {**query, "limit": ORDERS_PAGE, "direction": "asc"}
+        paged: Query = {**query, "limit": ORDERS_PAGE, "direction": "asc"}
         while True:
             page = self._page("/orders", paged)
             found.update({order.order_id: order for order in orders_of(page)})
             if len(page) < ORDERS_PAGE:
                 break
-            paged["after"] = page[-1]["submitted_at"]
+            # "after" leaves out what was submitted at that very moment, and a leg is submitted with
+            # its parent: the next page starts a moment before this one's last order.
+            after = to_iso(submitted_at(page[-1]) - timedelta(milliseconds=1))
+            if paged.get("after") == after:
+                raise BrokenAnswerError(f"{ORDERS_PAGE} orders within a millisecond of {after}")
+            paged["after"] = after
         return {key: order for key, order in found.items() if key not in (known or {})}
 
-    def _page(self, path: str, query: dict[str, str | int]) -> list[Any]:
-        return _items(self._read(lambda: self._client.get(path, query)))
+    def _activities(self, path: str, query: Query, since: datetime) -> list[Any]:
+        """Every page, oldest first; an activity that comes again on the next page counts once."""
+        paged: Query = {
+            **query,
+            "after": to_iso(since),
+            "direction": "asc",
+            "page_size": ACTIVITIES_PAGE,
+        }
+        found: list[Any] = []
+        tokens: set[str] = set()
+        while True:
+            page = self._page(path, paged)
+            found.extend(page)
+            if len(page) < ACTIVITIES_PAGE:
+                return found
+            try:
+                token = str(page[-1]["id"])
+            except (KeyError, TypeError) as error:
+                raise BrokenAnswerError(f"an activity without an id: {page[-1]!r:.200}") from error
+            if token in tokens:
+                raise BrokenAnswerError(f"{path}: a page came again instead of the next")
+            tokens.add(token)
+            paged["page_token"] = token
+
+    def _page(self, path: str, query: Query) -> list[Any]:
+        return listed(self._read(lambda: self._client.get(path, query)))
 
     @staticmethod
     def _changed(call: Callable[[], Any]) -> BrokerOrder:
@@ -172,44 +213,6 @@ class AlpacaBroker:
         try:
             return self._read(call)
         except BrokerRejectedError as refusal:
-            if refusal.status == 404:
+            if refusal.status == NOT_FOUND:
                 return None
             raise
-
-
-def _order_body(request: OrderRequest) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "client_order_id": request.client_order_id,
-        "symbol": request.symbol,
-        "side": str(request.side),
-        "qty": str(request.quantity),
-        "type": str(request.order_type),
-        "time_in_force": str(request.time_in_force),
-    }
-    if request.order_class is not OrderClass.SIMPLE:
-        body["order_class"] = str(request.order_class)
-    if request.limit_price is not None:
-        body["limit_price"] = str(request.limit_price)
-    if request.stop_price is not None:
-        body["stop_price"] = str(request.stop_price)
-    if request.stop_loss is not None:
-        body["stop_loss"] = {"stop_price": str(request.stop_loss)}
-    return body
-
-
-def _replace_body(request: ReplaceRequest) -> dict[str, Any]:
-    given = {
-        "qty": request.quantity,
-        "limit_price": request.limit_price,
-        "stop_price": request.stop_price,
-        "trail": request.trail,
-        "time_in_force": request.time_in_force,
-    }
-    changes = {name: str(value) for name, value in given.items() if value is not None}
-    return {"client_order_id": request.client_order_id, **changes}
-
-
-def _items(raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
-        raise BrokenAnswerError(f"expected a list, got {raw!r:.200}")
-    return raw

@@ -1,43 +1,67 @@
-"""alpaca-py's trading client with what it lacks: timeouts, and no silent retry.
+"""alpaca-py's REST client with what it lacks: timeouts, exact numbers, and no silent retry.
 
 alpaca-py 0.44.0 sends every request again on 429 and 504, POST /orders included, and sets no
 timeout; there is no public switch, so the one method that talks HTTP is replaced. A test holds it:
 one request on the wire for a 504, and an answer in time for a stall.
+
+The base of its clients is used rather than its TradingClient, whose module imports pandas (half a
+second and 30 MB at a cold start) for request models that we do without.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from alpaca.trading.client import TradingClient
+from alpaca.common.rest import RESTClient
 from requests import Response
-from requests.exceptions import RequestException
+from requests.exceptions import ConnectTimeout, RequestException
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from tradewind.errors import BrokerRejectedError, OutcomeUnknownError, ThrottledError
+from tradewind.adapters.alpaca.credentials import Bearer, Credentials
+from tradewind.adapters.alpaca.refusals import UNAUTHORIZED, refusal
+from tradewind.errors import BrokerUnavailableError, OutcomeUnknownError
+from tradewind.orders.rate_limits import RateLimits, limits_told
 
 CONNECT_TIMEOUT = 2.0  # seconds
 READ_TIMEOUT = 5.0
 
-# Alpaca's own words for "not now, and nothing was done".
-RATE_LIMITED = 429
 
-
-class OneShotTradingClient(TradingClient):  # type: ignore[misc]
+class OneShotClient(RESTClient):  # type: ignore[misc]
     """One request on the wire per call. Raises BrokerRejectedError for 4xx, ThrottledError for
-    429, OutcomeUnknownError for anything that leaves open whether the request was carried out."""
+    429, BrokerUnavailableError when nobody was there to take the request, OutcomeUnknownError for
+    anything that leaves open whether it was carried out.
+
+    ``limits`` is what the last answer said of the rate limit. ``reread`` gives the credentials as
+    they stand now: a bearer token that is refused may have been refreshed meanwhile, so it is read
+    once more and the refused request sent with the new one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        reread: Callable[[], Credentials] | None = None,
+    ) -> None:
+        # alpaca-py wants a token of its own; the headers below are the ones that are sent.
+        super().__init__(url, oauth_token="see _get_auth_headers", raw_data=True)  # noqa: S106
+        self._credentials = credentials
+        self._reread = reread
+        self.limits: RateLimits | None = None
+
+    def _get_auth_headers(self) -> dict[str, str]:
+        return self._credentials.headers()
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
         del retry
-        try:
-            response = self._session.request(
-                method, url, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **opts
-            )
-        except RequestException as error:
-            raise OutcomeUnknownError(f"{method} {url}: {type(error).__name__}") from error
-        if response.status_code >= 400:
-            raise _refusal(method, url, response)
+        response = self._answer(method, url, opts)
+        if response.status_code == UNAUTHORIZED and self._token_was_refreshed():
+            opts = {**opts, "headers": {**opts["headers"], **self._credentials.headers()}}
+            response = self._answer(method, url, opts)
+        if not 200 <= response.status_code < 300:
+            raise refusal(f"{method} {url}", response.status_code, response.text, response.headers)
         if not response.content:
             return None
         try:
@@ -47,27 +71,29 @@ class OneShotTradingClient(TradingClient):  # type: ignore[misc]
                 f"{method} {url}: status {response.status_code} with a body that is not JSON"
             ) from error
 
+    def _answer(self, method: str, url: str, opts: dict[str, Any]) -> Response:
+        try:
+            response: Response = self._session.request(
+                method, url, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **opts
+            )
+        except RequestException as error:
+            text = f"{method} {url}: {type(error).__name__}"
+            if _never_left(error):
+                raise BrokerUnavailableError(f"{text}: no connection") from error
+            raise OutcomeUnknownError(text) from error
+        self.limits = limits_told(response.headers) or self.limits
+        return response
 
-def _refusal(
-    method: str, url: str, response: Response
-) -> BrokerRejectedError | ThrottledError | OutcomeUnknownError:
-    text = f"{method} {url}: status {response.status_code}: {response.text[:300]}"
-    if response.status_code == RATE_LIMITED:
-        return ThrottledError(text, retry_after=_seconds(response.headers.get("Retry-After")))
-    if response.status_code >= 500:
-        return OutcomeUnknownError(text)
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        body = None
-    code = body.get("code") if isinstance(body, dict) else None
-    return BrokerRejectedError(
-        text, code=code if isinstance(code, int) else None, status=response.status_code
-    )
+    def _token_was_refreshed(self) -> bool:
+        if self._reread is None or not isinstance(self._credentials, Bearer):
+            return False
+        used, self._credentials = self._credentials, self._reread()
+        return self._credentials != used
 
 
-def _seconds(header: str | None) -> float | None:
-    try:
-        return float(header) if header else None
-    except ValueError:
-        return None
+def _never_left(error: RequestException) -> bool:
+    """Whether the request provably was not sent: no connection was made."""
+    if isinstance(error, ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+from tradewind.adapters.alpaca.credentials import Credentials
 from tradewind.adapters.http import HttpAnswer, Transport, read_json, retry_after
 from tradewind.errors import (
     InvalidInputError,
@@ -36,7 +37,7 @@ class AlpacaCorporateActions:
     """``url``: https://data.alpaca.markets; ``budget`` None: nobody else uses the key."""
 
     def __init__(
-        self, url: str, api_key: str, secret_key: str, clock: Clock, budget: RequestBudget | None
+        self, url: str, credentials: Credentials, clock: Clock, budget: RequestBudget | None
     ) -> None:
         self._url = url.rstrip("/") + "/v1/corporate-actions"
         self._clock = clock
@@ -44,7 +45,7 @@ class AlpacaCorporateActions:
             PROVIDER,
             clock,
             budget,
-            {"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": secret_key},
+            credentials.headers(),
         )
 
     def splits(self, symbols: Sequence[str], first: date, last: date) -> list[SplitFactor]:

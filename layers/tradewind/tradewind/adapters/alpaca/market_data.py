@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+from tradewind.adapters.alpaca.credentials import Credentials
 from tradewind.adapters.http import HttpAnswer, Transport, read_json, retry_after
 from tradewind.errors import (
     FeedForbiddenError,
@@ -58,8 +59,7 @@ class AlpacaMarketData:
         self,
         url: str,
         feed: str,
-        api_key: str,
-        secret_key: str,
+        credentials: Credentials,
         clock: Clock,
         budget: RequestBudget | None = None,
     ) -> None:
@@ -70,7 +70,7 @@ class AlpacaMarketData:
             PROVIDER,
             clock,
             budget,
-            {"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": secret_key},
+            credentials.headers(),
         )
 
     def bars(self, symbols: Sequence[str], first: datetime, last: datetime) -> list[Bar]:
