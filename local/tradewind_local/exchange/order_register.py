@@ -86,16 +86,18 @@ class OrderRegister:
         )
 
     def held_qty(self, symbol: str, without: Order | None) -> Decimal:
-        """Shares that open sell orders hold. Those of one group hold the same shares."""
+        """Shares that open sell orders hold. Those of one group hold the same shares, so
+        ``without`` leaves out its whole group."""
+        left_out = None if without is None else _group(without)
         groups: dict[str, Decimal] = {}
         for order in self._open.values():
+            group = _group(order)
             if (
                 order.symbol == symbol
                 and order.side == "sell"
                 and not order.is_dormant
-                and order is not without
+                and group != left_out
             ):
-                group = order.parent_id or order.id
                 groups[group] = max(groups.get(group, ZERO), order.leaves_qty)
         return sum(groups.values(), ZERO)
 
@@ -183,3 +185,7 @@ class OrderRegister:
     def _tell(self, event: str, order: Order, at: datetime) -> None:
         self.touch(order)
         self._updates.add(event, order, at)
+
+
+def _group(order: Order) -> str:
+    return order.parent_id or order.id

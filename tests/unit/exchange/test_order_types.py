@@ -117,7 +117,7 @@ def test_the_trail_can_be_changed_until_it_triggers(desk: Callable[..., Any]) ->
     # a dollar behind 103 lies where the market is: it would sell at once
     with pytest.raises(Refusal, match="stop price must be less than current price"):
         day.replace(wider, trail="1")
-    with pytest.raises(Refusal, match="invalid trail 1.005. sub-penny"):
+    with pytest.raises(Refusal, match=r"invalid trail 1\.005\. sub-penny"):
         day.replace(wider, trail="1.005")
     with pytest.raises(Refusal, match="does not have this price"):
         day.replace(wider, stop_price="90")
