@@ -19,6 +19,9 @@ WINDOW = timedelta(minutes=10)
 # Who the switch's history names when the breaker lowered it.
 WHO = "circuit breaker"
 
+# An UNKNOWN that is not the broker's: nothing was asked of it.
+NOT_THE_BROKERS = frozenset({"another_run_is_sending"})
+
 # More than are ever needed to see FAILURES_TO_OPEN, few enough for one item of the control table.
 KEPT_NOTES = 20
 
@@ -38,7 +41,7 @@ def entry_failed(kind: IntentKind, outcome: IntentOutcome) -> bool | None:
     None for one that says nothing about how the broker answers entries: another kind of intent,
     a refusal by rule (the broker's or ours), an entry that was not sent.
     """
-    if kind is not IntentKind.ENTRY:
+    if kind is not IntentKind.ENTRY or outcome.reason_code in NOT_THE_BROKERS:
         return None
     if outcome.status is IntentStatus.UNKNOWN:
         return True
