@@ -72,6 +72,9 @@ class Request:
             raise Refusal(422, {"code": 42210000, "message": f"invalid {name}: {value}"})
         return value
 
+    def flag(self, name: str) -> bool:
+        return self.query.get(name, "false").lower() == "true"
+
     def names(self, name: str) -> list[str] | None:
         """A comma-separated parameter; None when it was not given."""
         text = self.query.get(name)

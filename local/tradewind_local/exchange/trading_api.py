@@ -73,7 +73,7 @@ def get_orders(exchange: Exchange, request: Request) -> Response:
         and (symbols is None or order.symbol in symbols)
         and (side is None or order.side == side)
     ]
-    if _is_nested(request):
+    if request.flag("nested"):
         listed = {order.id for order in found}
         found = [order for order in found if order.parent_id not in listed]
     if newest_first:
@@ -100,8 +100,7 @@ def get_position(exchange: Exchange, _request: Request, symbol: str) -> Response
 def delete_positions(exchange: Exchange, request: Request) -> Response:
     """Close all: for each symbol the order that does it or the refusal, 207."""
     answers = []
-    cancels = request.choice("cancel_orders", ("false", "true")) == "true"
-    for symbol, result in exchange.close_all_positions(cancels):
+    for symbol, result in exchange.close_all_positions(request.flag("cancel_orders")):
         if isinstance(result, refusals.Refusal):
             answers.append({"symbol": symbol, "status": result.status, "body": result.body})
         else:
@@ -156,11 +155,7 @@ def get_calendar(exchange: Exchange, request: Request) -> Response:
 
 
 def _legs(exchange: Exchange, request: Request, order: Order) -> list[Order] | None:
-    return exchange.legs(order) if _is_nested(request) else None
-
-
-def _is_nested(request: Request) -> bool:
-    return request.query.get("nested", "false").lower() == "true"
+    return exchange.legs(order) if request.flag("nested") else None
 
 
 def _decimal(request: Request, name: str) -> Decimal | None:
