@@ -7,6 +7,7 @@ the bodies against the recordings.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from uuid import NAMESPACE_OID, uuid5
 
 from tradewind.market.bar import Bar, to_iso
@@ -26,6 +27,7 @@ LISTED_ON = "NASDAQ"
 CENT = Decimal("0.01")
 
 
+@cache
 def asset_id(symbol: str) -> str:
     return str(uuid5(NAMESPACE_OID, f"tradewind exchange/asset/{symbol}"))
 

@@ -76,14 +76,21 @@ def read_json(body: bytes) -> object:
 def write_json(value: object) -> str:
     """JSON in which a Decimal is a number with exactly its own digits.
 
-    The standard encoder only writes floats, and 119.10 or 119.1234 would leave as something else.
+    The standard encoder only writes floats, and 119.10 or 119.1234 would leave as something else;
+    but it is several times faster, and most bodies hold no Decimal.
     """
+    try:
+        return json.dumps(value, separators=(",", ":"))
+    except TypeError:
+        return _write_exactly(value)
+
+
+def _write_exactly(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Mapping):
-        return (
-            "{" + ",".join(f"{json.dumps(key)}:{write_json(item)}" for key, item in value.items())
-        ) + "}"
+        members = (f"{json.dumps(key)}:{_write_exactly(item)}" for key, item in value.items())
+        return "{" + ",".join(members) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(map(write_json, value)) + "]"
+        return "[" + ",".join(map(_write_exactly, value)) + "]"
     return json.dumps(value)
