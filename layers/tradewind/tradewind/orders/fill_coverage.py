@@ -8,7 +8,7 @@ are all recognised. Quantities are shares, prices USD, times aware UTC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,32 +43,36 @@ def bookable(
     """Those of ``told`` that are new and may be booked, in the order in which they happened.
 
     All fills are of one order, ``order`` (None: not known yet). An execution without a cumulative
-    quantity is known by its id alone; then the order's filled quantity is the bound, so that
-    neither a replay under another id nor the real execution behind a stand-in counts twice. What is
-    turned away although it happened is missing in the order's sum and comes back as
-    :func:`missing_fill`.
+    quantity is known by its id alone; then the order's filled quantity is the bound, and what
+    happened before a stand-in was made counts as covered by it, so that neither a replay under
+    another id nor the real execution behind a stand-in counts twice. What is turned away although
+    it is new is missing in the order's sum and comes back as :func:`missing_fill`.
     """
-    ids = {fill.execution_id for fill in booked}
-    covered = [_range(fill) for fill in booked if fill.cumulative is not None]
-    total = sum((fill.quantity for fill in booked), Decimal(0))
-    by_id_alone = any(fill.cumulative is None for fill in booked)
+    counted = list(booked)
     new: list[BrokerFill] = []
     for fill in sorted(told, key=_happened):
-        if fill.execution_id in ids:
-            continue
-        if fill.cumulative is not None and any(_range(fill).overlaps(one) for one in covered):
-            continue
-        by_id_alone = by_id_alone or fill.cumulative is None
-        if order is not None:
-            bound = order.filled_quantity if by_id_alone else order.quantity
-            if total + fill.quantity > bound:
-                continue
-        new.append(fill)
-        ids.add(fill.execution_id)
-        total += fill.quantity
-        if fill.cumulative is not None:
-            covered.append(_range(fill))
+        if not _is_covered(fill, counted) and _has_room(fill, counted, order):
+            new.append(fill)
+            counted.append(fill)
     return new
+
+
+def _is_covered(fill: BrokerFill, counted: Sequence[BrokerFill]) -> bool:
+    """Whether the same execution, or a stand-in for it, is counted already."""
+    if any(one.execution_id == fill.execution_id for one in counted):
+        return True
+    if fill.cumulative is None:
+        return any(is_synthetic(one) and fill.at <= one.at for one in counted)
+    return any(_range(fill).overlaps(_range(one)) for one in counted if one.cumulative is not None)
+
+
+def _has_room(fill: BrokerFill, counted: Sequence[BrokerFill], order: BrokerOrder | None) -> bool:
+    """Whether the order can have so many executions."""
+    if order is None:
+        return True
+    known_by_id = any(one.cumulative is None for one in (*counted, fill))
+    bound = order.filled_quantity if known_by_id else order.quantity
+    return _sum((*counted, fill)) <= bound
 
 
 def missing_fill(
@@ -78,15 +82,20 @@ def missing_fill(
 
     None when nothing is missing, or when the order names no price. The price is what the order's
     average leaves for the missing shares, so that value and quantity are the order's once all gaps
-    are closed. The id is made of order and cumulative quantity: what is found missing again has
-    the same one.
+    are closed (:func:`stand_ins`). The id is made of order and cumulative quantity: what is found
+    missing again has the same one.
     """
-    missing = order.filled_quantity - sum((fill.quantity for fill in booked), Decimal(0))
+    if any(fill.cumulative is None for fill in booked):
+        told = list(booked)
+    else:
+        # Fills are read after the orders: those beyond the order's word are none of its shares yet.
+        told = [fill for fill in booked if (fill.cumulative or 0) <= order.filled_quantity]
+    missing = order.filled_quantity - _sum(told)
     if missing <= 0 or order.filled_avg_price is None:
         return None
-    gap = _first_gap(order.filled_quantity, booked, missing)
+    gap = _first_gap(order.filled_quantity, told, missing)
     worth = order.filled_quantity * order.filled_avg_price - sum(
-        (fill.quantity * fill.price for fill in booked), Decimal(0)
+        (fill.quantity * fill.price for fill in told), Decimal(0)
     )
     price = (worth / missing).quantize(_PRICE_STEP) if worth > 0 else order.filled_avg_price
     return BrokerFill(
@@ -99,6 +108,17 @@ def missing_fill(
         at=min(order.updated_at, as_of),
         cumulative=gap.end,
     )
+
+
+def stand_ins(
+    order: BrokerOrder, booked: Sequence[BrokerFill], as_of: datetime
+) -> list[BrokerFill]:
+    """Stand-ins for all gaps, to be booked together: then quantity and value of all that is booked
+    are the order's, to the cent, and the real executions are recognised when they are told."""
+    gaps: list[BrokerFill] = []
+    while (fill := missing_fill(order, [*booked, *gaps], as_of)) is not None:
+        gaps.append(fill)
+    return gaps
 
 
 def _first_gap(filled: Decimal, booked: Sequence[BrokerFill], missing: Decimal) -> _Range:
@@ -120,6 +140,10 @@ def _range(fill: BrokerFill) -> _Range:
     if end is None:
         raise ValueError(f"fill {fill.execution_id} has no cumulative quantity")
     return _Range(end - fill.quantity, end)
+
+
+def _sum(fills: Iterable[BrokerFill]) -> Decimal:
+    return sum((fill.quantity for fill in fills), Decimal(0))
 
 
 def _happened(fill: BrokerFill) -> tuple[datetime, Decimal, str]:

@@ -225,16 +225,15 @@ def _told(old: BrokerOrder, seen: BrokerOrder) -> BrokerOrder:
 
 
 def _with_late_fills(old: BrokerOrder, seen: BrokerOrder) -> BrokerOrder:
-    if seen.filled_quantity <= old.filled_quantity:
-        return old
-    return _bounded(
-        replace(
-            old,
+    """The state and the terms stay; executions that were told late are added."""
+    order = replace(old, updated_at=max(old.updated_at, seen.updated_at))
+    if seen.filled_quantity > old.filled_quantity:
+        order = replace(
+            order,
             filled_quantity=seen.filled_quantity,
             filled_avg_price=seen.filled_avg_price or old.filled_avg_price,
-            updated_at=max(old.updated_at, seen.updated_at),
         )
-    )
+    return _bounded(order)
 
 
 def _with_family(order: BrokerOrder, other: BrokerOrder) -> BrokerOrder:

@@ -36,12 +36,14 @@ ARRIVAL_LIMIT = timedelta(minutes=2)
 LISTING_REACH = timedelta(days=4)
 
 
-def orders_by_intent(orders: Iterable[BrokerOrder]) -> dict[str, list[BrokerOrder]]:
-    """Orders keyed by the intent their own id names (legs and foreign orders name none); the
-    intent's own order comes before the stop that it put back."""
-    found: dict[str, list[BrokerOrder]] = {}
-    for order in sorted(orders, key=lambda order: len(order.client_order_id)):
-        found.setdefault(owner_of(order.client_order_id), []).append(order)
+def orders_by_intent(orders: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
+    """The order that speaks for each intent that the orders' own ids name (those of legs and
+    foreign orders name none): the intent's own order before a stop that it put back."""
+    found: dict[str, BrokerOrder] = {}
+    for order in orders:
+        owner = owner_of(order.client_order_id)
+        if owner not in found or order.client_order_id == owner:
+            found[owner] = order
     return found
 
 
@@ -55,15 +57,16 @@ def resolve(
     An intent whose order is there was submitted (or rejected by the broker afterwards). One whose
     order is missing stays open until the snapshot is late enough to prove that nothing arrived.
     """
-    known = orders_by_intent(orders)
+    own = orders_by_intent(orders)
     by_id = {order.order_id: order for order in orders}
     outcomes = []
     for intent in intents:
-        outcome = _from_own_order(intent, known, as_of) or _from_target(intent, by_id, as_of)
+        order = own.get(intent.intent_id)
+        outcome = _judged(intent, order, as_of)
+        if order is None:
+            outcome = _target_is_final(intent, by_id, as_of) or outcome
         if outcome is not None:
             outcomes.append(outcome)
-        elif intent.intent_id not in known and _no_longer_awaited(intent, as_of):
-            outcomes.append(_never_arrived(intent, as_of))
     return outcomes
 
 
@@ -73,15 +76,17 @@ def late_arrivals(
     as_of: datetime,
 ) -> list[IntentOutcome]:
     """Outcomes for intents that were judged unsent (blocked, too late, never arrived) and whose
-    order the broker shows after all: submitted, code ``arrived_after_all``. To be told to people:
-    an order works that nobody counted on."""
-    known = orders_by_intent(orders)
+    order the broker shows after all: submitted, code ``arrived_after_all`` (or rejected later).
+    To be told to people: an order is at the broker that nobody counted on."""
+    own = orders_by_intent(orders)
     outcomes = []
     for intent in unsent:
-        for order in known.get(intent.intent_id, ())[:1]:
-            row = resolution_for(OrderState.UNSENT, state_of(order))
-            if row.resolution is Resolution.ADOPT_AND_TELL:
-                outcomes.append(_adopted(intent, order, row, as_of, "arrived_after_all"))
+        order = own.get(intent.intent_id)
+        if order is None:
+            continue
+        row = resolution_for(OrderState.UNSENT, state_of(order))
+        if row.resolution is Resolution.ADOPT_AND_TELL:
+            outcomes.append(_adopted(intent, order, row, as_of, "arrived_after_all"))
     return outcomes
 
 
@@ -100,15 +105,20 @@ def to_look_up(
     )
 
 
-def _from_own_order(
-    intent: OrderIntent, known: Mapping[str, Sequence[BrokerOrder]], as_of: datetime
+def _judged(
+    intent: OrderIntent, order: BrokerOrder | None, as_of: datetime
 ) -> IntentOutcome | None:
-    # SUBMITTING for every open intent: the store of record does not know of claims, and the table
-    # has the same for an intended and an unknown one.
-    for order in known.get(intent.intent_id, ())[:1]:
-        row = resolution_for(OrderState.SUBMITTING, state_of(order))
-        if row.resolution is Resolution.ADOPT:
-            return _adopted(intent, order, row, as_of, "found_at_broker")
+    """What the table says of an intent that has no outcome.
+
+    The state on record is SUBMITTING: the store of record does not know of claims, and the table
+    says the same of an order that is intended or unknown.
+    """
+    row = resolution_for(OrderState.SUBMITTING, state_of(order) if order is not None else None)
+    if row.resolution is Resolution.ADOPT and order is not None:
+        return _adopted(intent, order, row, as_of, "found_at_broker")
+    arrived_by = intent.bar_time + MINUTE + ARRIVAL_LIMIT
+    if row.resolution is Resolution.AWAIT_ARRIVAL and as_of >= arrived_by:
+        return _never_arrived(intent, as_of)
     return None
 
 
@@ -134,14 +144,6 @@ def _adopted(
     )
 
 
-def _no_longer_awaited(intent: OrderIntent, as_of: datetime) -> bool:
-    row = resolution_for(OrderState.SUBMITTING, None)
-    return (
-        row.resolution is Resolution.AWAIT_ARRIVAL
-        and as_of >= intent.bar_time + MINUTE + ARRIVAL_LIMIT
-    )
-
-
 def _never_arrived(intent: OrderIntent, as_of: datetime) -> IntentOutcome:
     if as_of - intent.bar_time > LISTING_REACH:
         code = "out_of_sight"
@@ -155,7 +157,7 @@ def _never_arrived(intent: OrderIntent, as_of: datetime) -> IntentOutcome:
     return IntentOutcome(intent.intent_id, IntentStatus.EXPIRED_UNSENT, None, code, reason, as_of)
 
 
-def _from_target(
+def _target_is_final(
     intent: OrderIntent, by_id: Mapping[str, BrokerOrder], as_of: datetime
 ) -> IntentOutcome | None:
     """An intent that cancels or replaces has nothing left to do once its target is final."""

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tradewind.orders.model import BrokerActivity, BrokerFill, Side
+from tradewind.portfolio.differences import UNEXPLAINED_AFTER
 
-UNEXPLAINED_AFTER = timedelta(seconds=30)
 TOLERANCE = Decimal("0.01")
 
 # An execution and the cash it moved may be told a moment apart.
