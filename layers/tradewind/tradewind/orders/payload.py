@@ -10,6 +10,7 @@ from typing import Any
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import from_iso, to_iso
 from tradewind.orders.model import (
+    BrokerOrder,
     IntentKind,
     IntentOutcome,
     IntentStatus,
@@ -98,6 +99,20 @@ def outcome_from_payload(raw: Mapping[str, Any]) -> IntentOutcome:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInputError(f"not an intent's outcome: {error!r}") from error
+
+
+def order_summary(order: BrokerOrder) -> dict[str, str]:
+    """What a person wants to know of an order in a report."""
+    return {
+        "order_id": order.order_id,
+        "client_order_id": order.client_order_id,
+        "symbol": order.symbol,
+        "side": str(order.side),
+        "type": order.order_type,
+        "quantity": str(order.quantity),
+        "filled": str(order.filled_quantity),
+        "status": str(order.status),
+    }
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -8,7 +8,7 @@ of record.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from tradewind.errors import ControlUnavailableError, InvalidInputError
 from tradewind.market.bar import from_iso, to_iso
 from tradewind.orders.control import SwitchChange, SwitchState, TradingControl
-from tradewind.orders.model import BrokerOrder
+from tradewind.orders.payload import order_summary
 from tradewind.orders.ports import Broker
 from tradewind.orders.submission import Pacing
 from tradewind.use_cases.cancel_entries import CancelledEntries, cancel_entries
@@ -140,8 +140,8 @@ def change_payload(change: SwitchChange) -> dict[str, Any]:
 def entries_payload(entries: CancelledEntries) -> dict[str, Any]:
     return {
         "complete": entries.complete,
-        "cancelled": [_order_payload(order) for order in entries.cancelled],
-        "not_confirmed": [_order_payload(order) for order in entries.not_confirmed],
+        "cancelled": [order_summary(order) for order in entries.cancelled],
+        "not_confirmed": [order_summary(order) for order in entries.not_confirmed],
         "unprotected": list(entries.unprotected),
         "trouble": entries.trouble,
     }
@@ -155,19 +155,6 @@ def state_of(text: object) -> SwitchState:
         raise InvalidInputError(
             f"the trading switch cannot be {text!r}, only {', '.join(SwitchState)}"
         ) from error
-
-
-def _order_payload(order: BrokerOrder) -> Mapping[str, Any]:
-    return {
-        "order_id": order.order_id,
-        "client_order_id": order.client_order_id,
-        "symbol": order.symbol,
-        "side": str(order.side),
-        "type": order.order_type,
-        "quantity": str(order.quantity),
-        "filled": str(order.filled_quantity),
-        "status": str(order.status),
-    }
 
 
 def _text(name: str, text: str, longest: int) -> str:
