@@ -27,7 +27,8 @@ DELETE FROM technical_indicators; DELETE FROM predictions; DELETE FROM models;
 DELETE FROM cycles; DELETE FROM decisions; DELETE FROM orders; DELETE FROM trades;
 DELETE FROM order_intents; DELETE FROM fills; DELETE FROM positions; DELETE FROM paper_trades;
 DELETE FROM account_snapshots; DELETE FROM trade_events; DELETE FROM alerts_log;
-DELETE FROM alerts; DELETE FROM outbox
+DELETE FROM alerts; DELETE FROM outbox; DELETE FROM cash_activities; DELETE FROM cash_reckonings;
+DELETE FROM switch_changes
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,8 +10,11 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from tradewind.market.bar import Bar
+from tradewind.orders.control import SwitchChange, SwitchState
+from tradewind.orders.life import merge
 from tradewind.orders.model import (
     BrokerAccount,
+    BrokerActivity,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
@@ -25,6 +29,7 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 from tradewind.portfolio.model import Holding, Trade
+from tradewind.use_cases.unit_of_work import Stores
 
 ACCOUNT = "paper"
 SESSION = date(2020, 11, 12)
@@ -176,3 +181,31 @@ def a_snapshot(equity: str = "100000.00") -> BrokerAccount:
         buying_power=Decimal("197608.40"),
         trading_blocked=False,
     )
+
+
+def an_activity(activity_id: str = "a-1", **changes: Any) -> BrokerActivity:
+    activity = BrokerActivity(activity_id, "FEE", Decimal("-0.02"), SESSION, None, "TAF fee")
+    return replace(activity, **changes)
+
+
+def a_change(number: int = 1, **changes: Any) -> SwitchChange:
+    change = SwitchChange(
+        account=ACCOUNT,
+        number=number,
+        state=SwitchState.HALTED,
+        previous=SwitchState.ACTIVE,
+        who="mira",
+        why="the broker misbehaves",
+        at=OPEN,
+    )
+    return replace(change, **changes)
+
+
+def tell_orders(
+    stores: Stores, orders: Sequence[BrokerOrder], as_of: datetime, account: str = ACCOUNT
+) -> int:
+    """A snapshot's orders, merged with what is known. Rows changed."""
+    merged = stores.orders.known(account, [order.order_id for order in orders])
+    for order in orders:
+        merged[order.order_id] = merge(merged.get(order.order_id), order, as_of)
+    return stores.orders.save(account, list(merged.values()))

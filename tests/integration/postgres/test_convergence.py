@@ -20,6 +20,7 @@ from tests.integration.postgres.rows import (
     an_intent,
     an_order,
     an_outcome,
+    tell_orders,
 )
 
 # The database is emptied by each example itself, so one per test function is enough.
@@ -80,7 +81,7 @@ def test_an_order_ends_as_its_newest_snapshot(
     ask("DELETE FROM orders")
     for part in arriving:
         with database.transaction() as stores:
-            stores.orders.upsert(ACCOUNT, [part.order], OPEN + part.second * SECOND)
+            tell_orders(stores, [part.order], OPEN + part.second * SECOND)
     newest = history[-1].order
     (row,) = ask("SELECT status, filled_quantity, filled_avg_price, updated_at FROM orders")
     last_words = [part.order for part in history if part.order.status is newest.status]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tradewind.errors import PermanentError
 from tradewind.features.ports import IndicatorValue
 from tradewind.market.bar_months import MonthArchive, digest_of
 from tradewind.orders.model import IntentStatus
+from tradewind.portfolio.model import CashReckoning
 from tradewind.use_cases.unit_of_work import Stores
 
 from tests.integration.postgres.rows import (
@@ -20,19 +22,23 @@ from tests.integration.postgres.rows import (
     RECEIVED,
     SESSION,
     a_bar,
+    a_change,
     a_fill,
     a_holding,
     a_position,
     a_snapshot,
     a_trade,
+    an_activity,
     an_intent,
     an_order,
     an_outcome,
+    tell_orders,
     uuid_of,
 )
 from tests.integration.postgres.test_decisions import DECISION, PREDICTION
 from tests.integration.postgres.test_gaps import A_SESSION
 from tests.integration.postgres.test_messages import ALERT, EVENT, a_message
+from tests.integration.postgres.test_portfolio import A_DIFFERENCE
 from tests.integration.postgres.test_splits import A_SPLIT, A_SUSPICION
 
 Connected = Callable[[str], PostgresDatabase]
@@ -63,7 +69,8 @@ RIGHTS = {
         "orders": "SIU",
         "positions": "SIU",
         **dict.fromkeys(("fills", "trades", "account_snapshots", "trade_events"), "SI"),
-        **dict.fromkeys(("alerts", "alerts_log"), "SI"),
+        **dict.fromkeys(("alerts", "alerts_log", "cash_activities", "switch_changes"), "SI"),
+        "cash_reckonings": "SIU(differs_since expected newest_fill)",
         "outbox": "SIU(sent_at)",
         "alembic_version": "S",
     },
@@ -172,10 +179,13 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
             stores.intents.add([an_intent()])
             stores.intents.without_outcome(ACCOUNT)
             stores.intents.last_revisions(ACCOUNT, ["AAPL"])
+            stores.intents.failed_protections(ACCOUNT, OPEN)
             stores.orders.open(ACCOUNT)
             stores.orders.intent_of(ACCOUNT)
+            stores.orders.strangers(ACCOUNT)
             stores.holdings.all(ACCOUNT)
             stores.holdings.broker_positions(ACCOUNT)
+            stores.holdings.differences(ACCOUNT)
             stores.accounts.latest(ACCOUNT)
             stores.outbox.add([a_message("a")])
 
@@ -192,12 +202,26 @@ def test_the_record_functions_work_with_their_rights(
             stores.intents.find(["tw-1"])
             stores.intents.without_outcome(ACCOUNT)
             stores.intents.record([an_outcome("tw-1", IntentStatus.SUBMITTED)])
-            stores.orders.upsert(ACCOUNT, [an_order(client_order_id="tw-1")], OPEN)
-            stores.orders.intent_of(ACCOUNT)
+            stores.intents.unsent(ACCOUNT, ["tw-1"])
+            tell_orders(stores, [an_order(client_order_id="tw-1")], OPEN)
+            stores.orders.open_known(ACCOUNT)
+            stores.orders.owners(ACCOUNT, ["o-1"])
+            stores.orders.note_missing_fills(ACCOUNT, {"o-1": OPEN})
+            stores.orders.missing_fills(ACCOUNT)
+            stores.orders.note_strangers(ACCOUNT, ["o-1"], OPEN)
+            stores.fills.unknown(ACCOUNT, ["x-1"])
             stores.fills.add(ACCOUNT, [a_fill()])
+            stores.fills.of_orders(ACCOUNT, ["o-1"])
             stores.holdings.all(ACCOUNT)
             stores.holdings.save(ACCOUNT, [a_holding()], OPEN)
             stores.holdings.confirm(ACCOUNT, [a_position()], OPEN)
+            stores.holdings.note_differences(ACCOUNT, [A_DIFFERENCE])
+            stores.activities.add(ACCOUNT, [an_activity()], OPEN)
+            stores.cash.save(ACCOUNT, CashReckoning(Decimal(1), OPEN, Decimal(1)))
+            stores.cash.reckoning(ACCOUNT)
+            stores.switch_changes.add([a_change()])
+            stores.cycles.first_decided(ACCOUNT)
+            stores.accounts.latest(ACCOUNT)
             stores.trades.add(ACCOUNT, [a_trade(intent_id="tw-1")])
             stores.accounts.add(ACCOUNT, a_snapshot(), OPEN)
             stores.trade_events.add([EVENT])
@@ -237,7 +261,10 @@ FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
     ("tw_read", lambda stores: stores.intents.add([an_intent()])),
     ("tw_trade", lambda stores: stores.fills.add(ACCOUNT, [a_fill()])),
     ("tw_trade", lambda stores: stores.outbox.unsent(1)),
-    ("tw_trade", lambda stores: stores.orders.upsert(ACCOUNT, [an_order()], OPEN)),
+    ("tw_trade", lambda stores: tell_orders(stores, [an_order()], OPEN)),
+    ("tw_trade", lambda stores: stores.switch_changes.add([a_change()])),
+    ("tw_trade", lambda stores: stores.cash.reckoning(ACCOUNT)),
+    ("tw_trade", lambda stores: stores.orders.note_strangers(ACCOUNT, ["o-1"], OPEN)),
     ("tw_trade", lambda stores: stores.holdings.save(ACCOUNT, [a_holding()], OPEN)),
     (
         "tw_trade",

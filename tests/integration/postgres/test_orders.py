@@ -11,14 +11,18 @@ import pytest
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.errors import InvalidInputError
 from tradewind.orders.ids import protect_id
+from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import (
     FINAL_STATUSES,
     BrokerOrder,
     IntentKind,
     IntentStatus,
+    OrderClass,
     OrderIntent,
     OrderStatus,
+    OrderType,
     Side,
+    TimeInForce,
 )
 
 from tests.integration.postgres.rows import (
@@ -26,9 +30,11 @@ from tests.integration.postgres.rows import (
     MINUTE,
     OPEN,
     SECOND,
+    a_snapshot,
     an_intent,
     an_order,
     an_outcome,
+    tell_orders,
 )
 
 # -- intents --------------------------------------------------------------------------------------
@@ -167,12 +173,78 @@ def test_the_highest_revision_of_each_symbol(database: PostgresDatabase) -> None
     assert found == {"AAPL": 3, "MSFT": 0}
 
 
+def test_refusals_of_protection_are_counted_back_to_the_last_one_taken(
+    database: PostgresDatabase,
+) -> None:
+    # (symbol, minute, what became of it)
+    history = [
+        ("AAPL", 0, IntentStatus.REJECTED),
+        ("AAPL", 1, IntentStatus.SUBMITTED),
+        ("AAPL", 2, IntentStatus.REJECTED),
+        ("AAPL", 3, IntentStatus.REJECTED),
+        ("AAPL", 4, IntentStatus.PENDING),  # nothing is known of it yet
+        ("MSFT", 0, IntentStatus.REJECTED),
+        ("MSFT", 1, IntentStatus.NOT_NEEDED),
+        ("TSLA", -1, IntentStatus.REJECTED),  # before the time asked for
+        ("TSLA", 0, IntentStatus.REJECTED),
+    ]
+    protecting = [
+        an_intent(
+            f"tw-{number}",
+            kind=IntentKind.PROTECT,
+            symbol=symbol,
+            bar_time=OPEN + minute * MINUTE,
+            revision=number + 1,
+        )
+        for number, (symbol, minute, _) in enumerate(history)
+    ]
+    entry = an_intent("tw-entry", symbol="NVDA")
+    add(database, *protecting, entry)
+    with database.transaction() as stores:
+        stores.intents.record(
+            [
+                *(an_outcome(f"tw-{number}", row[2]) for number, row in enumerate(history)),
+                an_outcome("tw-entry", IntentStatus.REJECTED),
+            ]
+        )
+        assert stores.intents.failed_protections(ACCOUNT, OPEN) == {"AAPL": 2, "TSLA": 1}
+        assert stores.intents.failed_protections("shadow", OPEN) == {}
+
+
+def test_intents_judged_unsent_are_those_blocked_or_expired(database: PostgresDatabase) -> None:
+    add(database, *(an_intent(f"tw-{status}") for status in IntentStatus))
+    with database.transaction() as stores:
+        stores.intents.record([an_outcome(f"tw-{status}", status) for status in IntentStatus])
+        asked = [f"tw-{status}" for status in IntentStatus]
+        found = {intent.intent_id for intent in stores.intents.unsent(ACCOUNT, asked)}
+        assert found == {"tw-blocked", "tw-expired_unsent"}
+        assert stores.intents.unsent("shadow", asked) == []
+        assert stores.intents.unsent(ACCOUNT, []) == []
+
+
+@pytest.mark.parametrize("order_type", sorted(OrderType))
+def test_every_kind_of_order_of_the_model_can_be_committed(
+    database: PostgresDatabase, order_type: OrderType
+) -> None:
+    intents = [
+        an_intent(
+            f"tw-{order_class}-{time_in_force}",
+            order_type=order_type,
+            order_class=order_class,
+            time_in_force=time_in_force,
+        )
+        for order_class in OrderClass
+        for time_in_force in TimeInForce
+    ]
+    assert add(database, *intents) == len(OrderClass) * len(TimeInForce)
+
+
 # -- orders ---------------------------------------------------------------------------------------
 
 
 def tell(database: PostgresDatabase, second: int, *orders: BrokerOrder) -> int:
     with database.transaction() as stores:
-        return stores.orders.upsert(ACCOUNT, orders, OPEN + second * SECOND)
+        return tell_orders(stores, orders, OPEN + second * SECOND)
 
 
 def standing(ask: Callable[..., Any], order_id: str = "o-1") -> tuple[str, Decimal]:
@@ -232,7 +304,7 @@ def test_a_filled_quantity_never_falls_and_may_rise_after_the_end(
 ) -> None:
     tell(database, 0, an_order(**PARTLY))
     tell(database, 1, an_order(status=OrderStatus.PENDING_CANCEL, filled_quantity=Decimal(3)))
-    assert standing(ask) == ("pending_cancel", Decimal(4))
+    assert standing(ask)[1] == Decimal(4)
     tell(database, 2, an_order(status=OrderStatus.CANCELED, filled_quantity=Decimal(4)))
     tell(database, 3, an_order(status=OrderStatus.CANCELED, filled_quantity=Decimal(6)))
     assert standing(ask) == ("canceled", Decimal(6))
@@ -298,6 +370,51 @@ def test_a_leg_told_before_its_parent_is_adopted_when_the_parent_comes(
             "leg": "tw-entry",
             "next": "tw-entry",
         }
+
+
+def test_the_owners_of_orders_however_old(database: PostgresDatabase) -> None:
+    add(database, an_intent("tw-1"))
+    old = an_order("o-1", client_order_id="tw-1", updated_at=OPEN - timedelta(days=30), **FILLED)
+    tell(database, 0, old, an_order("foreign"))
+    with database.transaction() as stores:
+        assert stores.orders.owners(ACCOUNT, ["o-1", "foreign", "o-9"]) == {"o-1": "tw-1"}
+        assert stores.orders.owners(ACCOUNT, []) == {}
+
+
+def test_an_order_is_known_with_the_time_of_the_newest_word(database: PostgresDatabase) -> None:
+    tell(database, 0, an_order("o-1"), an_order("o-2", **FILLED))
+    tell(database, 7, an_order("o-1"))
+    with database.transaction() as stores:
+        known = KnownOrder(an_order("o-1"), OPEN + 7 * SECOND)
+        assert stores.orders.known(ACCOUNT, ["o-1", "o-9"]) == {"o-1": known}
+        assert stores.orders.open_known(ACCOUNT) == [known]
+        assert stores.orders.known("shadow", ["o-1"]) == {}
+
+
+def test_orders_that_wait_for_executions_are_noted_until_they_do_not(
+    database: PostgresDatabase,
+) -> None:
+    tell(database, 0, an_order("o-1", **FILLED), an_order("o-2", **FILLED))
+    with database.transaction() as stores:
+        stores.orders.note_missing_fills(ACCOUNT, {"o-1": OPEN, "o-2": OPEN})
+        stores.orders.note_missing_fills(ACCOUNT, {"o-2": OPEN + SECOND})
+        assert stores.orders.missing_fills(ACCOUNT) == {"o-2": OPEN + SECOND}
+        assert stores.orders.missing_fills("shadow") == {}
+        stores.orders.note_missing_fills(ACCOUNT, {})
+        assert stores.orders.missing_fills(ACCOUNT) == {}
+
+
+def test_strangers_are_those_of_the_newest_snapshot(database: PostgresDatabase) -> None:
+    tell(database, 0, an_order("o-1"), an_order("o-2"))
+    with database.transaction() as stores:
+        stores.orders.note_strangers(ACCOUNT, ["o-1", "o-2"], OPEN)
+        assert stores.orders.strangers(ACCOUNT) == []  # no snapshot was ever recorded
+        stores.accounts.add(ACCOUNT, a_snapshot(), OPEN)
+        assert stores.orders.strangers(ACCOUNT) == [an_order("o-1"), an_order("o-2")]
+        stores.orders.note_strangers(ACCOUNT, ["o-2"], OPEN + MINUTE)
+        stores.orders.note_strangers(ACCOUNT, ["o-2"], OPEN)  # an older word
+        stores.accounts.add(ACCOUNT, a_snapshot(), OPEN + MINUTE)
+        assert stores.orders.strangers(ACCOUNT) == [an_order("o-2")]
 
 
 def test_only_open_orders_and_those_of_the_last_two_days_are_ours_to_look_up(

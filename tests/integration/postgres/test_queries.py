@@ -23,6 +23,7 @@ from tests.integration.postgres.rows import (
     a_position,
     a_snapshot,
     an_order,
+    tell_orders,
 )
 
 Read = Callable[[Callable[[PostgresQueries], object]], object]
@@ -53,7 +54,7 @@ def test_the_status_tells_the_newest_of_everything(database: PostgresDatabase, r
         stores.cycles.decided("shadow", OPEN + 2 * MINUTE, SESSION, "shadow-3")
         stores.cycles.finished(ACCOUNT, OPEN)
         orders = [an_order("o-1"), an_order("o-2", status=OrderStatus.FILLED), an_order("o-3")]
-        stores.orders.upsert(ACCOUNT, orders, OPEN)
+        tell_orders(stores, orders, OPEN)
         flat = a_holding("MSFT", quantity=Decimal(0), cost=Decimal(0), opened_at=None)
         stores.holdings.save(ACCOUNT, [a_holding("AAPL"), flat], OPEN)
         stores.accounts.add(ACCOUNT, a_snapshot("1"), OPEN)

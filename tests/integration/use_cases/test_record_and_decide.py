@@ -2,160 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal as D
-from typing import Any
 
-import pytest
-from tradewind.adapters.postgres.database import PostgresDatabase
-from tradewind.market.bar import Bar
-from tradewind.market.cycle import Cycle, execution_name
-from tradewind.market.session import Session
 from tradewind.market.session_table import default_table
 from tradewind.orders.model import (
-    BrokerFill,
-    BrokerOrder,
     BrokerPosition,
-    BrokerState,
     IntentOutcome,
     IntentStatus,
-    OrderIntent,
     OrderStatus,
     Side,
 )
-from tradewind.orders.snapshot import dump_state
-from tradewind.portfolio.model import Holding
 from tradewind.risk.limits import RiskLimits
-from tradewind.strategies.decision import Action
-from tradewind.strategies.protocol import MarketView, Wish
-from tradewind.tradelog.model import OutboxMessage
 from tradewind.use_cases.assess_risk import Assessed, assess_risk
-from tradewind.use_cases.ports import PayloadRef
-from tradewind.use_cases.record import (
-    Recorded,
-    mark_published,
-    record_broker_state,
-    record_orders,
+from tradewind.use_cases.record import mark_published
+
+from tests.fakes import an_order
+from tests.integration.use_cases.books import (
+    CYCLE,
+    NOON,
+    READ_AT,
+    Books,
+    cycle_at,
+    decided,
+    fill,
+    leg_of,
+    order_of,
+    state,
 )
-
-from tests.fakes import an_account, an_order
-from tests.unit.use_cases.test_fetch_bars import FakePayloads
-
-OPEN = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
-SESSION = Session(date(2020, 11, 12), OPEN, OPEN + timedelta(minutes=390))
-NOON = OPEN + timedelta(minutes=150)
-
-
-def cycle_at(bar_time: datetime) -> Cycle:
-    return Cycle("here", "paper", "paper", execution_name("paper", bar_time), bar_time, SESSION)
-
-
-CYCLE = cycle_at(NOON)
-READ_AT = CYCLE.run_at + timedelta(seconds=4)
-
-
-@dataclass(frozen=True)
-class Wisher:
-    """A strategy that wishes what it is told."""
-
-    action: Action
-    name: str = "wisher"
-    bars_needed: int = 1
-
-    def decide(self, view: MarketView) -> Wish:
-        return Wish(self.action, "told", "told to")
-
-
-@dataclass
-class Books:
-    """The use cases over one database, with the payload bucket in memory."""
-
-    database: PostgresDatabase
-    payloads: FakePayloads = field(default_factory=FakePayloads)
-
-    def bar(self, start: datetime, symbol: str = "AAPL") -> None:
-        price = D(100)
-        with self.database.transaction() as stores:
-            stores.bars.upsert(
-                [Bar(symbol, start, price, price, price, price, 10, "iex")], [True], start
-            )
-
-    def sync(self, state: BrokerState, cycle: Cycle = CYCLE) -> Recorded:
-        ref = self._put(state)
-        return record_broker_state(cycle, ref, payloads=self.payloads, database=self.database)
-
-    def decide(self, action: Action = Action.ENTER, cycle: Cycle = CYCLE) -> Assessed:
-        return assess_risk(
-            cycle,
-            [],
-            strategies={"AAPL": Wisher(action)},
-            limits=RiskLimits(),
-            sessions=default_table(),
-            database=self.database,
-        )
-
-    def close(
-        self, *outcomes: IntentOutcome, state: BrokerState | None = None
-    ) -> list[OutboxMessage]:
-        ref = None if state is None else self._put(state)
-        return record_orders(CYCLE, outcomes, ref, payloads=self.payloads, database=self.database)
-
-    def holdings(self) -> dict[str, Holding]:
-        with self.database.transaction() as stores:
-            return {holding.symbol: holding for holding in stores.holdings.all("paper")}
-
-    def open_intents(self) -> list[OrderIntent]:
-        with self.database.transaction() as stores:
-            return stores.intents.without_outcome("paper")
-
-    def _put(self, state: BrokerState) -> PayloadRef:
-        return self.payloads.put("state", dump_state(state), 1)
-
-
-@pytest.fixture
-def books(database: PostgresDatabase) -> Books:
-    made = Books(database)
-    made.bar(NOON)
-    return made
-
-
-def state(*orders: BrokerOrder, **changes: Any) -> BrokerState:
-    plain = BrokerState(READ_AT, an_account(), orders, (), ())
-    return replace(plain, **changes)
-
-
-def order_of(intent: OrderIntent, **changes: Any) -> BrokerOrder:
-    plain = an_order(
-        order_id="entry",
-        client_order_id=intent.intent_id,
-        side=Side.BUY,
-        order_type="limit",
-        status=OrderStatus.FILLED,
-        quantity=intent.quantity,
-        filled_quantity=intent.quantity,
-        stop_price=None,
-    )
-    return replace(plain, **changes)
-
-
-def leg_of(intent: OrderIntent, **changes: Any) -> BrokerOrder:
-    plain = an_order(
-        order_id="stop", client_order_id="broker-made", parent_order_id="entry",
-        quantity=intent.quantity,
-    )  # fmt: skip
-    return replace(plain, **changes)
-
-
-def fill(order_id: str, side: Side, quantity: D, price: str, second: int = 5) -> BrokerFill:
-    at = CYCLE.run_at + timedelta(seconds=second)
-    return BrokerFill(f"{order_id}-{second}", order_id, "AAPL", side, quantity, D(price), at)
-
-
-def decided(books: Books) -> OrderIntent:
-    books.sync(state())
-    (intent,) = books.decide().intents
-    return intent
 
 
 def test_a_minute_is_decided_once(books: Books) -> None:
@@ -218,7 +93,8 @@ def test_a_stop_that_fills_closes_the_position_and_says_so(books: Books) -> None
 def test_a_sale_of_more_than_held_is_told_and_stops_nothing(books: Books) -> None:
     intent = decided(books)
     sold = fill("stop", Side.SELL, intent.quantity, "98.40")
-    books.sync(state(order_of(intent), leg_of(intent), fills=(sold,)))
+    stopped = leg_of(intent, status=OrderStatus.FILLED, filled_quantity=intent.quantity)
+    books.sync(state(order_of(intent), stopped, fills=(sold,)))
     assert books.holdings() == {}
     types = [m.message.get("type") for m in books.close()]
     assert "fill_not_booked" in types
@@ -254,22 +130,6 @@ def test_an_outcome_for_an_intent_that_was_never_committed_is_told(books: Books)
     forged = IntentOutcome("tw-forged", IntentStatus.SUBMITTED, "o", "ok", "ok", READ_AT)
     (message,) = books.close(forged)
     assert message.message["type"] == "unknown_intent"
-
-
-def test_a_quantity_that_differs_is_told_when_nothing_is_at_work(books: Books) -> None:
-    intent = decided(books)
-    bought = fill("entry", Side.BUY, intent.quantity, "100")
-    short = BrokerPosition("AAPL", intent.quantity - 1, D(100), D(100), D(0))
-    moving = state(order_of(intent), leg_of(intent), fills=(bought,), positions=(short,))
-    books.sync(moving)
-    resting = replace(
-        moving,
-        as_of=READ_AT + timedelta(seconds=1),
-        orders=(order_of(intent), leg_of(intent, status=OrderStatus.CANCELED)),
-    )
-    books.sync(resting)
-    types = [m.message.get("type") for m in books.close()]
-    assert types.count("position_difference") == 1
 
 
 def test_a_symbol_that_lost_its_strategy_is_still_protected(books: Books) -> None:

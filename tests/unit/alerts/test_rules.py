@@ -10,10 +10,15 @@ import pytest
 from tradewind.alerts.model import CRITICAL, ERROR, INFO, NOTICE, WARNING, Alert
 from tradewind.alerts.rules import (
     alert_of_availability,
+    alert_of_cash_difference,
     alert_of_difference,
+    alert_of_late_arrival,
     alert_of_outcome,
     alert_of_sale,
+    alert_of_second_deployment,
     alert_of_suspected_split,
+    alert_of_switch_change,
+    alert_of_synthetic_fill,
     alerts_of_held_bars,
     loss_severity,
 )
@@ -23,17 +28,30 @@ from tradewind.market.availability import Availability
 from tradewind.market.bar import Bar
 from tradewind.market.session import Session
 from tradewind.market.verdict import HeldBar, Reason
-from tradewind.orders.model import BrokerFill, IntentOutcome, IntentStatus, OrderIntent, Side
+from tradewind.orders.control import SwitchChange, SwitchState
+from tradewind.orders.ids import deployment_tag
+from tradewind.orders.model import (
+    BrokerFill,
+    IntentOutcome,
+    IntentStatus,
+    OrderIntent,
+    OrderStatus,
+    Side,
+)
 from tradewind.portfolio.accounting import apply_fill, trade_of
+from tradewind.portfolio.cash import CashDifference
+from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding
 from tradewind.strategies.decision import Action
 
+from tests.fakes import an_order
 from tests.unit.orders.test_procedures import EXIT
 from tests.unit.risk.test_assessment import run
 
 AT = datetime(2020, 11, 12, 14, 31, 5, tzinfo=UTC)
 HELD = Holding("AAPL", "sma", D(10), D(1000), D(0), AT)
 ENTRY = run(Action.ENTER).intents[0]
+THEIR_ID = f"tw-{deployment_tag('another')}-{24 * '0'}"
 
 
 @pytest.mark.parametrize(
@@ -98,12 +116,80 @@ def test_outcomes(
     assert (alert.severity if alert else None) == severity
 
 
-def test_a_difference_is_told_once_a_minute() -> None:
-    def told(second: int, minute: int = 31) -> Alert:
-        return alert_of_difference("paper", "AAPL", AT.replace(minute=minute, second=second))
+def test_a_difference_prints_both_sides_and_is_told_once_until_it_changes() -> None:
+    def told(brokers: str, second: int) -> Alert:
+        difference = QuantityDifference("AAPL", D(10), D(brokers), AT)
+        return alert_of_difference("paper", difference, AT + timedelta(seconds=second))
 
-    assert told(5).alert_id == told(50).alert_id
-    assert told(5).alert_id != told(5, minute=32).alert_id
+    first = told("9", 31)
+    assert (first.type, first.severity) == ("position_difference", CRITICAL)
+    assert first.message == (
+        "AAPL: our books hold 10, the broker 9, since 2020-11-12T14:31:05Z with no order at work; "
+        "entries stop until they agree"
+    )
+    assert told("9.0", 91).alert_id == first.alert_id
+    assert told("8", 91).alert_id != first.alert_id
+
+
+def test_a_cash_difference_prints_both_sides() -> None:
+    difference = CashDifference(D("98804.2000"), D("98804.18"), AT)
+    alert = alert_of_cash_difference("paper", difference, AT + timedelta(seconds=60))
+    assert (alert.type, alert.severity) == ("cash_difference", ERROR)
+    assert alert.message == (
+        "cash should be 98804.20 USD, the broker says 98804.18 USD (-0.02), since "
+        "2020-11-12T14:31:05Z"
+    )
+    later = alert_of_cash_difference("paper", difference, AT + timedelta(seconds=120))
+    assert later.alert_id == alert.alert_id
+
+
+def test_a_second_deployment_is_told_once_a_day() -> None:
+    theirs = an_order(client_order_id=THEIR_ID, status=OrderStatus.NEW)
+    alert = alert_of_second_deployment("paper", [theirs, theirs], AT)
+    assert (alert.type, alert.severity) == ("second_deployment", CRITICAL)
+    assert "2 of them" in alert.message
+    assert THEIR_ID in alert.message
+    later = alert_of_second_deployment("paper", [theirs], AT + timedelta(hours=3))
+    assert later.alert_id == alert.alert_id
+    tomorrow = alert_of_second_deployment("paper", [theirs], AT + timedelta(days=1))
+    assert tomorrow.alert_id != alert.alert_id
+
+
+def test_a_concluded_fill_says_what_it_rests_on() -> None:
+    order = an_order(status=OrderStatus.FILLED, filled_quantity=D(10), filled_avg_price=D("98.40"))
+    fill = BrokerFill("synthetic-order-1-10", "order-1", "AAPL", Side.SELL, D(10), D("98.40"), AT)
+    alert = alert_of_synthetic_fill(order, fill)
+    assert (alert.type, alert.severity) == ("fill_concluded", WARNING)
+    assert alert.message.startswith("sell 10 AAPL at 98.40: the broker says that order")
+
+
+def test_an_order_that_arrived_after_all_is_told() -> None:
+    outcome = IntentOutcome("tw-1", IntentStatus.SUBMITTED, "o-1", "arrived", "found", AT)
+    alert = alert_of_late_arrival(outcome, ENTRY)
+    assert (alert.type, alert.severity) == ("order_arrived_after_all", ERROR)
+    assert "o-1" in alert.message
+
+
+SWITCHED = [
+    (SwitchState.ACTIVE, SwitchState.REDUCING, WARNING),
+    (SwitchState.REDUCING, SwitchState.HALTED, ERROR),
+    (SwitchState.HALTED, SwitchState.ACTIVE, NOTICE),
+]
+
+
+@pytest.mark.parametrize(("previous", "to", "severity"), SWITCHED)
+def test_a_switch_change_says_who_and_why(
+    previous: SwitchState, to: SwitchState, severity: int
+) -> None:
+    alert = alert_of_switch_change(SwitchChange("paper", 7, to, previous, "mira", "a drill", AT))
+    assert (alert.severity, alert.dedupe_key) == (severity, "paper|7")
+    assert alert.message == f"paper: {previous} -> {to} by mira: a drill"
+
+
+def test_a_switch_that_was_never_changed_is_no_happening() -> None:
+    never = SwitchChange("paper", 0, SwitchState.ACTIVE, SwitchState.ACTIVE, "", "", None)
+    with pytest.raises(InvalidInputError, match="never changed"):
+        alert_of_switch_change(never)
 
 
 REFERENCE = KnownClose(AT - timedelta(minutes=2), D(100))

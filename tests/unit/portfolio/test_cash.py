@@ -72,7 +72,7 @@ def test_one_snapshot(expected: str, brokers: str, seconds: int | None, differs:
 def test_both_sides_are_told() -> None:
     found = cash_difference(D("1000"), D("900.50"), since=None, newest_fill=None, as_of=NOW)
     assert found == CashDifference(D("1000"), D("900.50"), NOW)
-    assert str(found) == "cash should be 1000 USD, the broker says 900.50 USD"
+    assert str(found) == "cash should be 1000.00 USD, the broker says 900.50 USD"
 
 
 STORIES = [

@@ -7,13 +7,23 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from tradewind.alerts.model import CRITICAL, ERROR, INFO, NOTICE, WARNING, Alert
+from tradewind.errors import InvalidInputError
 from tradewind.market.adjustment import SuspectedSplit
 from tradewind.market.availability import PROMISE, Availability
 from tradewind.market.bar import to_iso
 from tradewind.market.bar_months import month_text
 from tradewind.market.session import Session
 from tradewind.market.verdict import HeldBar, Reason, RejectedBar
-from tradewind.orders.model import BrokerFill, IntentOutcome, IntentStatus, OrderIntent
+from tradewind.orders.control import SwitchChange, SwitchState
+from tradewind.orders.model import (
+    BrokerFill,
+    BrokerOrder,
+    IntentOutcome,
+    IntentStatus,
+    OrderIntent,
+)
+from tradewind.portfolio.cash import CashDifference
+from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding, Trade
 
 # Loss of a sale, as a fraction of what the shares cost -> severity. The owner's stop is 1.5 %.
@@ -90,15 +100,85 @@ def alert_of_outcome(outcome: IntentOutcome, intent: OrderIntent | None) -> Aler
     )
 
 
-def alert_of_difference(account: str, symbol: str, as_of: datetime) -> Alert:
-    """Our books and the broker's quantity differ with no order at work; once per minute at most."""
-    minute = as_of.replace(second=0, microsecond=0)
+def alert_of_difference(account: str, difference: QuantityDifference, as_of: datetime) -> Alert:
+    """Our books and the broker's quantity differ with no order at work: told once, and again when
+    one of the two figures changes."""
+    since = to_iso(difference.since)
     return Alert(
         "position_difference",
-        ERROR,
-        f"{symbol}: the quantity in our books is not the broker's, and no order is at work",
+        CRITICAL,
+        f"{difference}, since {since} with no order at work; entries stop until they agree",
         as_of,
-        f"{account}|{symbol}|{to_iso(minute)}",
+        f"{account}|{difference.symbol}|{since}|{difference.ours.normalize():f}|"
+        f"{difference.brokers.normalize():f}",
+    )
+
+
+def alert_of_cash_difference(account: str, difference: CashDifference, as_of: datetime) -> Alert:
+    """Cash that no execution and no activity explains: told once, and again when it changes."""
+    since = to_iso(difference.since)
+    surplus = difference.brokers - difference.expected
+    return Alert(
+        "cash_difference",
+        ERROR,
+        f"{difference} ({surplus:+.2f}), since {since}",
+        as_of,
+        f"{account}|{since}|{surplus:.2f}",
+    )
+
+
+def alert_of_second_deployment(
+    account: str, orders: Sequence[BrokerOrder], as_of: datetime
+) -> Alert:
+    """Another Tradewind trades on the same account; once a day. ``orders``: its orders, any."""
+    first = min(orders, key=lambda order: (order.submitted_at, order.order_id))
+    return Alert(
+        "second_deployment",
+        CRITICAL,
+        f"another deployment sends orders to account {account}: {len(orders)} of them, the first "
+        f"{first.side} {first.quantity} {first.symbol} ({first.client_order_id}, {first.status}) "
+        f"of {to_iso(first.submitted_at)}; entries stop as long as the broker lists them",
+        as_of,
+        f"{account}|{as_of.date()}",
+    )
+
+
+def alert_of_synthetic_fill(order: BrokerOrder, fill: BrokerFill) -> Alert:
+    """An execution that the broker never told was concluded from its order."""
+    return Alert(
+        "fill_concluded",
+        WARNING,
+        f"{fill.side} {fill.quantity} {fill.symbol} at {fill.price}: the broker says that order "
+        f"{order.client_order_id} is filled up to {order.filled_quantity} at "
+        f"{order.filled_avg_price} and has not told the execution",
+        fill.at,
+        fill.execution_id,
+    )
+
+
+def alert_of_late_arrival(outcome: IntentOutcome, intent: OrderIntent) -> Alert:
+    """An order that was judged unsent is at the broker after all."""
+    return Alert(
+        "order_arrived_after_all",
+        ERROR,
+        f"{intent.kind} of {intent.quantity} {intent.symbol} was thought not to have been sent; "
+        f"the broker has it as {outcome.broker_order_id}: {outcome.reason}",
+        outcome.at,
+        outcome.intent_id,
+    )
+
+
+def alert_of_switch_change(change: SwitchChange) -> Alert:
+    """Somebody or something changed what may be traded. ``change`` is one that happened."""
+    if change.at is None:
+        raise InvalidInputError(f"the switch of {change.account} was never changed")
+    lowered = change.state.severity > change.previous.severity
+    return Alert(
+        "trading_switch_changed",
+        (ERROR if change.state is SwitchState.HALTED else WARNING) if lowered else NOTICE,
+        f"{change.account}: {change.previous} -> {change.state} by {change.who}: {change.why}",
+        change.at,
+        f"{change.account}|{change.number}",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -13,6 +13,7 @@ from tradewind.errors import InvalidInputError
 from tradewind.market.bar import from_iso, to_iso
 from tradewind.orders.model import (
     BrokerAccount,
+    BrokerActivity,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
@@ -37,6 +38,7 @@ def load_state(body: bytes) -> BrokerState:
             positions=tuple(_position(item) for item in raw["positions"]),
             fills=tuple(_fill(item) for item in raw["fills"]),
             next_close=from_iso(raw["next_close"]) if raw["next_close"] else None,
+            activities=tuple(_activity(item) for item in raw["activities"]),
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise InvalidInputError(f"not a broker state: {error!r}") from error
@@ -45,6 +47,8 @@ def load_state(body: bytes) -> BrokerState:
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return to_iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"cannot write {value!r} as JSON")
@@ -107,4 +111,16 @@ def _fill(raw: Mapping[str, Any]) -> BrokerFill:
         quantity=Decimal(raw["quantity"]),
         price=Decimal(raw["price"]),
         at=from_iso(raw["at"]),
+        cumulative=_decimal(raw["cumulative"]),
+    )
+
+
+def _activity(raw: Mapping[str, Any]) -> BrokerActivity:
+    return BrokerActivity(
+        activity_id=raw["activity_id"],
+        kind=raw["kind"],
+        amount=Decimal(raw["amount"]),
+        day=date.fromisoformat(raw["day"]),
+        symbol=raw["symbol"],
+        description=raw["description"],
     )

@@ -34,7 +34,7 @@ class CashDifference:
         return as_of - self.since >= UNEXPLAINED_AFTER
 
     def __str__(self) -> str:
-        return f"cash should be {self.expected} USD, the broker says {self.brokers} USD"
+        return f"cash should be {self.expected:.2f} USD, the broker says {self.brokers:.2f} USD"
 
 
 def cash_effect(fills: Iterable[BrokerFill], activities: Iterable[BrokerActivity]) -> Decimal:

@@ -46,3 +46,26 @@ class Trade:
     fill_qty: Decimal
     fill_price: Decimal
     realised_pnl: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class BookedQuantity:
+    """A symbol that is ours (in the books, or ever intended), what the books hold of it, and since
+    when the broker was noted to say otherwise (None: it agrees, or could not be judged)."""
+
+    symbol: str
+    quantity: Decimal
+    differs_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CashReckoning:
+    """What an account's cash should be (USD): the first snapshot's, read at ``baseline_at``, and
+    every execution and activity since. ``newest_fill``: the time of the newest execution counted
+    in; ``differs_since``: since when the broker was noted to say otherwise."""
+
+    baseline: Decimal
+    baseline_at: datetime
+    expected: Decimal
+    newest_fill: datetime | None = None
+    differs_since: datetime | None = None

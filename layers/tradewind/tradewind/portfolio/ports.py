@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from tradewind.orders.model import BrokerAccount, BrokerPosition
-from tradewind.portfolio.model import Holding, Trade
+from tradewind.orders.model import BrokerAccount, BrokerActivity, BrokerPosition
+from tradewind.portfolio.differences import QuantityDifference
+from tradewind.portfolio.model import BookedQuantity, CashReckoning, Holding, Trade
 
 
 class HoldingStore(Protocol):
@@ -27,9 +28,17 @@ class HoldingStore(Protocol):
 
     def confirm(
         self, account: str, positions: Sequence[BrokerPosition], as_of: datetime
-    ) -> list[str]:
+    ) -> list[BookedQuantity]:
         """Write the broker's quantities beside ours (absent symbols: zero), unless newer ones are
-        there; the answer names the symbols where the two differ."""
+        there; the answer is what stands on our side for every symbol that is ours."""
+        ...
+
+    def note_differences(self, account: str, differences: Sequence[QuantityDifference]) -> None:
+        """Replace what :meth:`differences` answers."""
+        ...
+
+    def differences(self, account: str) -> list[QuantityDifference]:
+        """The differences that the newest snapshot showed, by symbol."""
         ...
 
 
@@ -51,3 +60,26 @@ class AccountStore(Protocol):
     def add(self, account: str, snapshot: BrokerAccount, as_of: datetime) -> None: ...
 
     def latest(self, account: str) -> tuple[datetime, BrokerAccount] | None: ...
+
+
+class ActivityStore(Protocol):
+    """The ``cash_activities`` table: what moved the cash without an execution."""
+
+    def add(
+        self, account: str, activities: Sequence[BrokerActivity], told_at: datetime
+    ) -> list[BrokerActivity]:
+        """Insert activities not seen before; the answer is the new ones. ``told_at``: when the
+        snapshot that tells them was read."""
+        ...
+
+
+class CashStore(Protocol):
+    """The ``cash_reckonings`` table."""
+
+    def reckoning(self, account: str) -> CashReckoning | None:
+        """None until a first snapshot was fit to start from."""
+        ...
+
+    def save(self, account: str, reckoning: CashReckoning) -> None:
+        """Insert, or carry on: a baseline that is there stays."""
+        ...

@@ -184,6 +184,8 @@ def _assess_entry(
             unresolved=book.unresolved,
             foreign=book.positions.get(wish.symbol),
             limits=limits,
+            differences=book.differences,
+            strangers=book.strangers,
         )
     )
     if refusal is not None or book.account is None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradewind.market.bar import MINUTE, to_iso
 from tradewind.market.session import Session
 from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent, Side
+from tradewind.portfolio.differences import QuantityDifference
 from tradewind.risk.limits import RiskLimits
 
 
@@ -24,7 +25,8 @@ class EntryRequest:
     """What is known when an entry is asked for. ``run_at`` is the start of the run's minute
     (T: one minute after the decided bar's start); ``newest_bar`` the symbol's newest bar;
     ``missing`` the minutes without a bar, not known to be without trades, among those the decision
-    looks back over."""
+    looks back over. ``differences`` (quantities that nothing explains) and ``strangers`` (a second
+    deployment's orders) are the account's, of whatever symbol."""
 
     symbol: str
     bar_time: datetime
@@ -37,6 +39,8 @@ class EntryRequest:
     unresolved: Sequence[OrderIntent]
     foreign: BrokerPosition | None
     limits: RiskLimits
+    differences: Sequence[QuantityDifference] = ()
+    strangers: Sequence[BrokerOrder] = ()
 
     @property
     def run_at(self) -> datetime:
@@ -110,6 +114,25 @@ def account_is_open(request: EntryRequest) -> Refusal | None:
     )
 
 
+def books_agree(request: EntryRequest) -> Refusal | None:
+    """A difference in one symbol stops all: the money that an entry counts on may not be there."""
+    if not request.differences:
+        return None
+    told = "; ".join(f"{one}, since {to_iso(one.since)}" for one in request.differences)
+    return Refusal("unexplained_difference", told)
+
+
+def one_deployment(request: EntryRequest) -> Refusal | None:
+    if not request.strangers:
+        return None
+    order = request.strangers[0]
+    return Refusal(
+        "second_deployment",
+        f"another deployment sends orders to this account: {len(request.strangers)} of them, e.g. "
+        f"{order.client_order_id} in {order.symbol}",
+    )
+
+
 def daily_drawdown(request: EntryRequest) -> Refusal | None:
     account = request.account
     if account is None or account.last_equity <= 0:
@@ -154,6 +177,8 @@ ENTRY_CHECKS: tuple[Check, ...] = (
     no_hole,
     broker_state_is_current,
     account_is_open,
+    one_deployment,
+    books_agree,
     daily_drawdown,
     no_open_order,
     no_unresolved_intent,

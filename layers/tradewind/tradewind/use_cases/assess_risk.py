@@ -10,6 +10,7 @@ from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle
 from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import OrderIntent
+from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding
 from tradewind.prediction.model import Prediction
 from tradewind.risk.assessment import StrategyWish, assess
@@ -22,6 +23,9 @@ from tradewind.use_cases.unit_of_work import Database, Stores
 
 # A last good prediction older than this is refused.
 PREDICTION_AGE_LIMIT = timedelta(minutes=15)
+# How long before the open this session's protective intents begin; what was refused in an earlier
+# session says nothing about this one.
+PREPARATION = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,17 @@ def _book(
         else {},
         revisions=stores.intents.last_revisions(cycle.account, [wish.symbol for wish in wishes]),
         missing=_missing(stores, cycle, entering, seen, sessions),
+        differences=_unexplained(stores, cycle.account, snapshot[0]) if snapshot else (),
+        strangers=stores.orders.strangers(cycle.account),
+        failed_protection=stores.intents.failed_protections(
+            cycle.account, cycle.session.open - PREPARATION
+        ),
     )
+
+
+def _unexplained(stores: Stores, account: str, as_of: datetime) -> list[QuantityDifference]:
+    """Quantities that the newest snapshot, read at ``as_of``, showed to differ unexplained."""
+    return [one for one in stores.holdings.differences(account) if one.is_unexplained(as_of)]
 
 
 def _missing(

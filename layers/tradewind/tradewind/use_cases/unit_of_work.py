@@ -12,8 +12,14 @@ from tradewind.alerts.model import AlertStore
 from tradewind.features.ports import IndicatorStore
 from tradewind.market.bar_months import BarMonths
 from tradewind.market.ports import BarLoad, BarStore, BarTraceStore, FactorStore, GapStore
-from tradewind.orders.ports import FillStore, IntentStore, OrderStore
-from tradewind.portfolio.ports import AccountStore, HoldingStore, TradeStore
+from tradewind.orders.ports import FillStore, IntentStore, OrderStore, SwitchChangeStore
+from tradewind.portfolio.ports import (
+    AccountStore,
+    ActivityStore,
+    CashStore,
+    HoldingStore,
+    TradeStore,
+)
 from tradewind.prediction.model import ModelCard, Prediction
 from tradewind.strategies.decision import Decision
 from tradewind.tradelog.model import Outbox, TradeEventStore
@@ -27,6 +33,8 @@ class CycleStore(Protocol):
         ...
 
     def newest_decided(self, account: str) -> datetime | None: ...
+
+    def first_decided(self, account: str) -> datetime | None: ...
 
     def newest_finished(self, account: str) -> datetime | None:
         """The newest decided minute whose run was recorded to its end."""
@@ -82,6 +90,9 @@ class Stores:
     holdings: HoldingStore
     trades: TradeStore
     accounts: AccountStore
+    activities: ActivityStore
+    cash: CashStore
+    switch_changes: SwitchChangeStore
     alerts: AlertStore
     trade_events: TradeEventStore
     outbox: Outbox

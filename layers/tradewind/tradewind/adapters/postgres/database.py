@@ -10,6 +10,7 @@ from tradewind.adapters.postgres.bar_load import PostgresBarLoad
 from tradewind.adapters.postgres.bar_months import PostgresBarMonths
 from tradewind.adapters.postgres.bar_traces import PostgresBarTraces
 from tradewind.adapters.postgres.bars import PostgresBars, PostgresIndicators
+from tradewind.adapters.postgres.cash import PostgresActivities, PostgresCash
 from tradewind.adapters.postgres.connection import (
     STATEMENT_SECONDS,
     DatabaseAddress,
@@ -22,22 +23,20 @@ from tradewind.adapters.postgres.decisions import (
     PostgresModels,
     PostgresPredictions,
 )
+from tradewind.adapters.postgres.fills import PostgresFills, PostgresTrades
 from tradewind.adapters.postgres.gaps import PostgresGaps
+from tradewind.adapters.postgres.intents import PostgresIntents
 from tradewind.adapters.postgres.messages import (
     PostgresAlerts,
     PostgresOutbox,
     PostgresTradeEvents,
 )
-from tradewind.adapters.postgres.orders import PostgresIntents, PostgresOrders
-from tradewind.adapters.postgres.portfolio import (
-    PostgresAccounts,
-    PostgresFills,
-    PostgresHoldings,
-    PostgresTrades,
-)
+from tradewind.adapters.postgres.orders import PostgresOrders
+from tradewind.adapters.postgres.portfolio import PostgresAccounts, PostgresHoldings
 from tradewind.adapters.postgres.queries import PostgresQueries
 from tradewind.adapters.postgres.schema import check_schema
 from tradewind.adapters.postgres.splits import PostgresFactors
+from tradewind.adapters.postgres.switch_changes import PostgresSwitchChanges
 from tradewind.errors import DatabaseUnavailableError, TradewindError
 from tradewind.use_cases.unit_of_work import Stores
 
@@ -88,6 +87,9 @@ class PostgresDatabase:
                 holdings=PostgresHoldings(session),
                 trades=PostgresTrades(session),
                 accounts=PostgresAccounts(session),
+                activities=PostgresActivities(session),
+                cash=PostgresCash(session),
+                switch_changes=PostgresSwitchChanges(session),
                 alerts=PostgresAlerts(session),
                 trade_events=PostgresTradeEvents(session),
                 outbox=PostgresOutbox(session),

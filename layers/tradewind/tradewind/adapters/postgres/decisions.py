@@ -20,6 +20,8 @@ SELECT bar_time FROM cycles WHERE account = :account AND finished_at IS NOT NULL
 ORDER BY bar_time DESC LIMIT 1
 """
 
+_FIRST_DECIDED = "SELECT min(bar_time) FROM cycles WHERE account = :account"
+
 _DECIDED = """
 INSERT INTO cycles (account, bar_time, session, execution)
 VALUES (:account, :bar_time, :session, :execution)
@@ -117,6 +119,10 @@ class PostgresCycles:
     def newest_finished(self, account: str) -> datetime | None:
         rows = self._session.rows(_NEWEST_FINISHED, account=account)
         return rows[0][0] if rows else None
+
+    def first_decided(self, account: str) -> datetime | None:
+        first: datetime | None = self._session.rows(_FIRST_DECIDED, account=account)[0][0]
+        return first
 
     def decided(self, account: str, bar_time: datetime, session: date, execution: str) -> None:
         self._session.rows(

@@ -35,6 +35,8 @@ GRANT SELECT, UPDATE (finished_at) ON cycles TO tw_record;
 GRANT SELECT, INSERT, UPDATE ON orders, positions TO tw_record;
 GRANT SELECT, INSERT ON fills, trades, account_snapshots, trade_events, alerts, alerts_log
     TO tw_record;
+GRANT SELECT, INSERT ON cash_activities, switch_changes TO tw_record;
+GRANT SELECT, INSERT, UPDATE (expected, newest_fill, differs_since) ON cash_reckonings TO tw_record;
 GRANT SELECT, INSERT, UPDATE (sent_at) ON outbox TO tw_record;
 
 -- the acknowledgement of alerts, which comes from outside

@@ -1,4 +1,4 @@
-"""The ``fills``, ``trades``, ``positions`` and ``account_snapshots`` tables."""
+"""The ``positions`` and ``account_snapshots`` tables."""
 
 from __future__ import annotations
 
@@ -8,52 +8,12 @@ from datetime import datetime
 
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import records
-from tradewind.orders.model import BrokerAccount, BrokerFill, BrokerPosition, Side
-from tradewind.portfolio.model import Holding, Trade
+from tradewind.orders.model import BrokerAccount, BrokerPosition
+from tradewind.portfolio.differences import QuantityDifference
+from tradewind.portfolio.model import BookedQuantity, Holding
 
-_FILL = tuple(field.name for field in fields(BrokerFill))
-_TRADE = tuple(field.name for field in fields(Trade))
 _HOLDING = tuple(field.name for field in fields(Holding))
 _POSITION = tuple(field.name for field in fields(BrokerPosition))
-
-_ADD_FILLS = """
-WITH written AS (
-    INSERT INTO fills (account, execution_id, order_id, symbol, side, quantity, price, at)
-    SELECT :account, execution_id, order_id, symbol, side, quantity, price, at
-    FROM json_to_recordset(:rows) AS given(
-        execution_id text, order_id text, symbol text, side text, quantity numeric,
-        price numeric, at timestamptz)
-    ON CONFLICT (account, execution_id) DO NOTHING
-    RETURNING execution_id, order_id, symbol, side, quantity, price, at
-)
-SELECT execution_id, order_id, symbol, side, quantity, price, at
-FROM written ORDER BY at, execution_id
-"""
-
-_ADD_TRADES = """
-WITH written AS (
-    INSERT INTO trades (account, trade_id, execution_id, symbol, side, price, timestamp, order_id,
-        intent_id, status, fill_qty, fill_price, realised_pnl)
-    SELECT :account, trade_id, execution_id, symbol, side, price, timestamp, order_id,
-        intent_id, status, fill_qty, fill_price, realised_pnl
-    FROM json_to_recordset(:rows) AS given(
-        trade_id uuid, execution_id text, symbol text, side text, price numeric,
-        timestamp timestamptz, order_id text, intent_id text, status text, fill_qty numeric,
-        fill_price numeric, realised_pnl numeric)
-    ON CONFLICT DO NOTHING
-    RETURNING trade_id
-)
-SELECT count(*) FROM written
-"""
-
-_UNBOOKED = """
-SELECT asked.execution_id
-FROM unnest(:execution_ids::text[]) AS asked(execution_id)
-WHERE NOT EXISTS (
-    SELECT FROM trades AS t
-    WHERE t.account = :account AND t.execution_id = asked.execution_id
-)
-"""
 
 # Rows that only the broker's word put there (saved_at NULL) are foreign: no holdings of ours.
 _ALL_HOLDINGS = """
@@ -84,7 +44,7 @@ ORDER BY symbol
 """
 
 # A symbol we never had an intent for is the broker's alone (foreign): it has no books to differ
-# from. One that we had an intent for differs even when no fill of it ever reached our books.
+# from. One that we had an intent for is ours even when no fill of it ever reached our books.
 _CONFIRM = """
 WITH told AS (
     SELECT * FROM json_to_recordset(:rows) AS told(
@@ -107,19 +67,36 @@ written AS (
         broker_unrealised_pnl = excluded.broker_unrealised_pnl,
         broker_as_of = excluded.broker_as_of
     WHERE p.broker_as_of IS NULL OR p.broker_as_of <= excluded.broker_as_of
-    RETURNING symbol, quantity, broker_quantity, saved_at
+    RETURNING symbol, quantity, saved_at, differs_since
 ),
 standing AS (
-    SELECT symbol, quantity, broker_quantity, saved_at FROM written
+    SELECT symbol, quantity, saved_at, differs_since FROM written
     UNION ALL
-    SELECT symbol, quantity, broker_quantity, saved_at FROM positions
+    SELECT symbol, quantity, saved_at, differs_since FROM positions
     WHERE account = :account AND broker_as_of > :as_of
 )
-SELECT symbol FROM standing
-WHERE quantity <> broker_quantity
-    AND (saved_at IS NOT NULL
-         OR EXISTS (SELECT FROM order_intents AS i
-                    WHERE i.account = :account AND i.symbol = standing.symbol))
+SELECT symbol, quantity, differs_since FROM standing
+WHERE saved_at IS NOT NULL
+    OR EXISTS (SELECT FROM order_intents AS i
+               WHERE i.account = :account AND i.symbol = standing.symbol)
+ORDER BY symbol
+"""
+
+_NOTE_DIFFERENCES = """
+UPDATE positions AS p SET differs_since = noted.since
+FROM (
+    SELECT symbol, given.since
+    FROM positions AS stored
+    LEFT JOIN json_to_recordset(:rows) AS given(symbol text, since timestamptz) USING (symbol)
+    WHERE stored.account = :account
+) AS noted
+WHERE p.account = :account AND p.symbol = noted.symbol
+    AND p.differs_since IS DISTINCT FROM noted.since
+"""
+
+_DIFFERENCES = """
+SELECT symbol, quantity, broker_quantity, differs_since FROM positions
+WHERE account = :account AND differs_since IS NOT NULL
 ORDER BY symbol
 """
 
@@ -136,40 +113,6 @@ SELECT as_of, account_number, status, equity, last_equity, cash, buying_power, t
 FROM account_snapshots
 WHERE account = :account ORDER BY as_of DESC LIMIT 1
 """
-
-
-class PostgresFills:
-    """Implements ``FillStore``."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def add(self, account: str, fills: Sequence[BrokerFill]) -> list[BrokerFill]:
-        if not fills:
-            return []
-        rows = self._session.rows(_ADD_FILLS, account=account, rows=records(fills, _FILL))
-        return [
-            BrokerFill(execution_id, order_id, symbol, Side(side), quantity, price, at)
-            for execution_id, order_id, symbol, side, quantity, price, at in rows
-        ]
-
-
-class PostgresTrades:
-    """Implements ``TradeStore``."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def add(self, account: str, trades: Sequence[Trade]) -> int:
-        if not trades:
-            return 0
-        rows = self._session.rows(_ADD_TRADES, account=account, rows=records(trades, _TRADE))
-        added: int = rows[0][0]
-        return added
-
-    def unbooked(self, account: str, execution_ids: Sequence[str]) -> set[str]:
-        rows = self._session.rows(_UNBOOKED, account=account, execution_ids=list(execution_ids))
-        return {row[0] for row in rows}
 
 
 class PostgresHoldings:
@@ -193,11 +136,20 @@ class PostgresHoldings:
 
     def confirm(
         self, account: str, positions: Sequence[BrokerPosition], as_of: datetime
-    ) -> list[str]:
+    ) -> list[BookedQuantity]:
         rows = self._session.rows(
             _CONFIRM, account=account, as_of=as_of, rows=records(positions, _POSITION)
         )
-        return [row[0] for row in rows]
+        return [BookedQuantity(*row) for row in rows]
+
+    def note_differences(self, account: str, differences: Sequence[QuantityDifference]) -> None:
+        self._session.rows(
+            _NOTE_DIFFERENCES, account=account, rows=records(differences, ("symbol", "since"))
+        )
+
+    def differences(self, account: str) -> list[QuantityDifference]:
+        rows = self._session.rows(_DIFFERENCES, account=account)
+        return [QuantityDifference(*row) for row in rows]
 
 
 class PostgresAccounts:

@@ -1,0 +1,123 @@
+"""The ``fills`` and ``trades`` tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from tradewind.adapters.postgres.connection import Session
+from tradewind.adapters.postgres.records import records
+from tradewind.orders.model import BrokerFill, Side
+from tradewind.portfolio.model import Trade
+
+# Columns carry the names of the fields they keep. (S608 below: these names are all that is put
+# into a statement; values go in as parameters.)
+_FILL = tuple(field.name for field in fields(BrokerFill))
+_TRADE = tuple(field.name for field in fields(Trade))
+
+_ADD_FILLS = f"""
+WITH written AS (
+    INSERT INTO fills ({", ".join(_FILL)}, account)
+    SELECT {", ".join(_FILL)}, :account
+    FROM json_to_recordset(:rows) AS given(
+        execution_id text, order_id text, symbol text, side text, quantity numeric,
+        price numeric, at timestamptz, cumulative numeric)
+    ON CONFLICT (account, execution_id) DO NOTHING
+    RETURNING {", ".join(_FILL)}
+)
+SELECT {", ".join(_FILL)} FROM written ORDER BY at, execution_id
+"""  # noqa: S608
+
+_UNKNOWN_FILLS = """
+SELECT asked.execution_id
+FROM unnest(:execution_ids::text[]) AS asked(execution_id)
+WHERE NOT EXISTS (
+    SELECT FROM fills AS f
+    WHERE f.account = :account AND f.execution_id = asked.execution_id
+)
+"""
+
+_FILLS_OF_ORDERS = f"""
+SELECT {", ".join(_FILL)} FROM fills
+WHERE account = :account AND order_id = ANY(:order_ids::text[])
+ORDER BY at, execution_id
+"""  # noqa: S608
+
+_ADD_TRADES = """
+WITH written AS (
+    INSERT INTO trades (account, trade_id, execution_id, symbol, side, price, timestamp, order_id,
+        intent_id, status, fill_qty, fill_price, realised_pnl)
+    SELECT :account, trade_id, execution_id, symbol, side, price, timestamp, order_id,
+        intent_id, status, fill_qty, fill_price, realised_pnl
+    FROM json_to_recordset(:rows) AS given(
+        trade_id uuid, execution_id text, symbol text, side text, price numeric,
+        timestamp timestamptz, order_id text, intent_id text, status text, fill_qty numeric,
+        fill_price numeric, realised_pnl numeric)
+    ON CONFLICT DO NOTHING
+    RETURNING trade_id
+)
+SELECT count(*) FROM written
+"""
+
+_UNBOOKED = """
+SELECT asked.execution_id
+FROM unnest(:execution_ids::text[]) AS asked(execution_id)
+WHERE NOT EXISTS (
+    SELECT FROM trades AS t
+    WHERE t.account = :account AND t.execution_id = asked.execution_id
+)
+"""
+
+
+class PostgresFills:
+    """Implements ``FillStore``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def unknown(self, account: str, execution_ids: Sequence[str]) -> set[str]:
+        if not execution_ids:
+            return set()
+        rows = self._session.rows(
+            _UNKNOWN_FILLS, account=account, execution_ids=list(execution_ids)
+        )
+        return {row[0] for row in rows}
+
+    def of_orders(self, account: str, order_ids: Sequence[str]) -> dict[str, list[BrokerFill]]:
+        found: dict[str, list[BrokerFill]] = {}
+        if order_ids:
+            rows = self._session.rows(_FILLS_OF_ORDERS, account=account, order_ids=list(order_ids))
+            for row in rows:
+                fill = _fill(row)
+                found.setdefault(fill.order_id, []).append(fill)
+        return found
+
+    def add(self, account: str, fills: Sequence[BrokerFill]) -> list[BrokerFill]:
+        if not fills:
+            return []
+        rows = self._session.rows(_ADD_FILLS, account=account, rows=records(fills, _FILL))
+        return [_fill(row) for row in rows]
+
+
+class PostgresTrades:
+    """Implements ``TradeStore``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, account: str, trades: Sequence[Trade]) -> int:
+        if not trades:
+            return 0
+        rows = self._session.rows(_ADD_TRADES, account=account, rows=records(trades, _TRADE))
+        added: int = rows[0][0]
+        return added
+
+    def unbooked(self, account: str, execution_ids: Sequence[str]) -> set[str]:
+        rows = self._session.rows(_UNBOOKED, account=account, execution_ids=list(execution_ids))
+        return {row[0] for row in rows}
+
+
+def _fill(row: Sequence[Any]) -> BrokerFill:
+    named = dict(zip(_FILL, row, strict=True))
+    return BrokerFill(**{**named, "side": Side(named["side"])})

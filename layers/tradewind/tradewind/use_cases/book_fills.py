@@ -1,0 +1,142 @@
+"""Executions into the store of record: each once, whatever the broker repeats, drops or reorders.
+
+Executions of all orders of the account are kept as fills, because all of them move its cash; those
+of our own orders are booked: holdings, trades, trade events and alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tradewind.alerts.model import Alert
+from tradewind.alerts.rules import alert_of_sale, alert_of_synthetic_fill, alert_of_unbookable
+from tradewind.errors import InvalidInputError
+from tradewind.orders.fill_coverage import bookable, stand_ins
+from tradewind.orders.model import BrokerFill, BrokerOrder, BrokerState, OrderIntent
+from tradewind.portfolio.accounting import apply_fill, flat, trade_of
+from tradewind.portfolio.model import Holding, Trade
+from tradewind.tradelog.rules import event_of_trade, message_of_event
+from tradewind.use_cases.tell import tell
+from tradewind.use_cases.unit_of_work import Stores
+
+# An execution may be told a moment after its order's filled quantity. One that stays missing in two
+# snapshots this far apart is concluded from the order.
+STAND_IN_AFTER = timedelta(seconds=30)
+
+_STOPS = ("stop", "stop_limit", "trailing_stop")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNews:
+    """What a snapshot says of the orders that it or its executions name.
+
+    ``orders``: as they stand after it, by order_id. ``grown``: those of which more is filled than
+    was known. ``owners``: order_id -> intent_id of those that are ours. ``missing``: since when an
+    order was noted to have executions missing.
+    """
+
+    orders: Mapping[str, BrokerOrder]
+    grown: frozenset[str]
+    owners: Mapping[str, str]
+    missing: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """``new``: fills written now, stand-ins included. ``unbooked``: shares that an order says are
+    filled and no execution tells of yet, by order_id."""
+
+    new: tuple[BrokerFill, ...]
+    unbooked: Mapping[str, Decimal]
+
+
+def book_fills(
+    stores: Stores, account: str, state: BrokerState, news: OrderNews, *, newest: bool
+) -> Booked:
+    """``newest``: no newer snapshot was recorded. Only then is it judged what is missing."""
+    unknown = stores.fills.unknown(account, [fill.execution_id for fill in state.fills])
+    told: dict[str, list[BrokerFill]] = {}
+    for fill in state.fills:
+        if fill.execution_id in unknown:
+            told.setdefault(fill.order_id, []).append(fill)
+    in_question = sorted({*told, *news.grown, *news.missing})
+    known = stores.fills.of_orders(account, in_question)
+    taken: list[BrokerFill] = []
+    concluded: list[BrokerFill] = []
+    still_missing: dict[str, datetime] = {}
+    unbooked: dict[str, Decimal] = {}
+    for order_id in in_question:
+        order, booked = news.orders.get(order_id), known.get(order_id, [])
+        new = bookable(order, booked, told.get(order_id, ()))
+        taken += new
+        booked = booked + new
+        if order is None or order_id not in news.owners:
+            continue
+        since = news.missing.get(order_id)
+        if newest:
+            # What is told at last starts the waiting for the rest anew.
+            since = state.as_of if since is None or new else since
+            if state.as_of - since >= STAND_IN_AFTER:
+                concluded += (gaps := stand_ins(order, booked, state.as_of))
+                booked = booked + gaps
+        left = order.filled_quantity - sum((fill.quantity for fill in booked), Decimal(0))
+        if left > 0 and since is not None:
+            still_missing[order_id], unbooked[order_id] = since, left
+    if still_missing != news.missing:
+        stores.orders.note_missing_fills(account, still_missing)
+    written = stores.fills.add(account, [*taken, *concluded])
+    turned_away = unknown - {fill.execution_id for fill in taken}
+    _book(
+        stores,
+        account,
+        [fill for fill in state.fills if fill.execution_id not in turned_away] + concluded,
+        news,
+    )
+    tell(stores, [alert_of_synthetic_fill(news.orders[f.order_id], f) for f in concluded])
+    return Booked(tuple(written), unbooked)
+
+
+def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], news: OrderNews) -> None:
+    """Fills of ours that have no trade yet into holdings, trades, trade events and alerts.
+
+    Every fill of the snapshot is looked at, not only the new ones: one may have come before its
+    order was known. Foreign fills are kept as fills only: they are not ours to account for.
+    """
+    ours = {fill.execution_id: fill for fill in fills if fill.order_id in news.owners}
+    if not ours:
+        return
+    waiting = stores.trades.unbooked(account, list(ours))
+    if not waiting:
+        return
+    intents = _intents_of(stores, {news.owners[ours[name].order_id] for name in waiting})
+    holdings = {holding.symbol: holding for holding in stores.holdings.all(account)}
+    trades: list[Trade] = []
+    alerts: list[Alert] = []
+    touched: dict[str, Holding] = {}
+    for fill in sorted((ours[name] for name in waiting), key=lambda f: (f.at, f.execution_id)):
+        intent = intents[news.owners[fill.order_id]]
+        before = holdings.get(fill.symbol) or flat(fill.symbol, intent.strategy)
+        try:
+            after, realised = apply_fill(before, fill)
+        except InvalidInputError as error:
+            # Told, and left unbooked: the broker's quantity goes on to be shown beside ours.
+            alerts.append(alert_of_unbookable(fill, str(error)))
+            continue
+        holdings[fill.symbol] = touched[fill.symbol] = after
+        trade = trade_of(fill, intent.intent_id, realised)
+        trades.append(trade)
+        order = news.orders.get(fill.order_id)
+        by_stop = order is not None and order.order_type in _STOPS
+        alerts.append(alert_of_sale(trade, before, by_stop=by_stop))
+    tell(stores, alerts)
+    if trades:
+        stores.holdings.save(account, tuple(touched.values()), trades[-1].timestamp)
+        stores.trades.add(account, trades)
+        stores.outbox.add([message_of_event(event_of_trade(trade)) for trade in trades])
+
+
+def _intents_of(stores: Stores, wanted: set[str]) -> dict[str, OrderIntent]:
+    return {intent.intent_id: intent for intent in stores.intents.find(sorted(wanted))}

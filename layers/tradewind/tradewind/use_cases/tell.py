@@ -1,0 +1,15 @@
+"""Alerts on their way to people, committed with what they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tradewind.alerts.model import Alert
+from tradewind.tradelog.rules import message_of_alert
+from tradewind.use_cases.unit_of_work import Stores
+
+
+def tell(stores: Stores, alerts: Sequence[Alert]) -> None:
+    """Into the outbox; an alert that is there already is told no second time."""
+    if alerts:
+        stores.outbox.add([message_of_alert(alert) for alert in alerts])
