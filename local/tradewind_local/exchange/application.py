@@ -95,14 +95,16 @@ class Application:
         if request.path.startswith("/_sim"):
             return None, {}
         with self._lock:
-            now = self._venue.now()
-            fault = self._venue.faults.take(request.method, request.path, now)
-            if now is None or not is_trading_path(request.path):
-                return fault, {}
-            limit = self._venue.rate_limit
-            if not limit.take(now):
+            venue, now = self._venue, self._venue.now()
+            is_limited = now is not None and is_trading_path(request.path)
+            if now is not None and is_limited and not venue.rate_limit.take(now):
                 fault = Fault.of({"method": request.method, "path": request.path, "kind": "429"})
-            return fault, limit.headers(refused=fault is not None and fault.status == 429)
+                return fault, venue.rate_limit.headers(refused=True)
+            found = venue.faults.take(request.method, request.path, now)
+            if not is_limited:
+                return found, {}
+            refused = found is not None and found.status == 429
+            return found, venue.rate_limit.headers(refused)
 
     def handle(self, request: Request) -> Response:
         with self._lock:

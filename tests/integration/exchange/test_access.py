@@ -153,10 +153,13 @@ def test_calls_beyond_the_limit_are_refused_until_the_next_minute(market: Market
     answer = market.call("POST", "/v2/orders", json=ORDER)
     assert (answer.status_code, answer.headers["X-RateLimit-Remaining"]) == (429, "0")
     assert answer.json() == {"code": 42910000, "message": "rate limit exceeded"}
+    # A call that was refused meets no fault: the next one that is let through does.
+    market.control.add_faults([{"method": "GET", "path": "/v2/account", "status": 500}])
     market.trading._retry = 0
     with pytest.raises(APIError, match="rate limit exceeded"):
         market.trading.get_account()
     market.at(1)
+    assert market.call("GET", "/v2/account").status_code == 500
     assert market.call("POST", "/v2/orders", json=ORDER).status_code == 200
     market.control.set_rate_limit(None)
     assert {market.call("GET", "/v2/account").status_code for _ in range(5)} == {200}
