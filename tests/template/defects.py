@@ -286,6 +286,31 @@ DEFECTS = (
         drop("EachMinute", *TARGET, "DeadLetterConfig"),
     ),
     Defect(
+        "a reconciliation that may not be started",
+        M.schedules_reach_their_targets,
+        forbid("ReconciliationStarterRole", "states:StartExecution"),
+    ),
+    Defect(
+        "failed runs that are lost",
+        M.schedules_reach_their_targets,
+        remove("ReconciliationDeadLettersPolicy"),
+    ),
+    Defect(
+        "a hanging run that nobody repairs",
+        M.failed_runs_are_reconciled,
+        put("FailedRun", "EventPattern", "detail", "status", value=["FAILED"]),
+    ),
+    Defect(
+        "an unheard alarm",
+        M.alarms_lower_the_switch,
+        drop("ChangeSwitch", "Events", "Alarms"),
+    ),
+    Defect(
+        "a schedule that starts the cycle",
+        M.schedules_are_exact,
+        put("SafetyCheck", *TARGET, "Arn", value={"Ref": "TradingCycle"}),
+    ),
+    Defect(
         "Lambda's own retries", M.stale_ticks_are_dropped, drop("FetchBars", "EventInvokeConfig")
     ),
     # -- permissions and storage -------------------------------------------------------------
@@ -321,6 +346,16 @@ DEFECTS = (
         "fetch_bars writes more than its count of requests",
         P.one_starter,
         allow("FetchBarsRole", "dynamodb:PutItem", {"Fn::GetAtt": ["ControlTable", "Arn"]}),
+    ),
+    Defect(
+        "change_switch may write a claim",
+        P.one_starter,
+        allow("ChangeSwitchRole", "dynamodb:PutItem", {"Fn::GetAtt": ["ControlTable", "Arn"]}),
+    ),
+    Defect(
+        "a hint that trades",
+        P.one_starter,
+        allow("ReceiveBrokerHintRole", "states:StartExecution", {"Ref": "TradingCycle"}),
     ),
     Defect("a NAT gateway", P.no_way_out, add("Nat", "AWS::EC2::NatGateway")),
     Defect("an open endpoint", P.no_way_out, drop("S3Endpoint", "PolicyDocument")),
@@ -378,7 +413,11 @@ DEFECTS = (
         P.users_need_a_second_factor,
         put("UserPoolClient", "AccessTokenValidity", value=60),
     ),
-    Defect("an open path", P.api_is_closed, drop("Api", "Auth", "DefaultAuthorizer")),
+    Defect(
+        "an open path",
+        P.api_is_closed,
+        put("QueryApi", "Events", "Status", "Properties", "Auth", value={"Authorizer": "NONE"}),
+    ),
     Defect("a path without its version", P.api_is_closed, put("Api", "StageName", value="live")),
     # -- the trading cycle -------------------------------------------------------------------
     Defect("a name in code", W.names_are_words, rename("Cycle done", "CycleDone")),
@@ -472,6 +511,18 @@ DEFECTS = (
         "trading by a detour",
         W.trading_is_never_the_default,
         step("Do not trade", "Next", "Place orders"),
+    ),
+    Defect(
+        "a reconciliation that believes its starter",
+        W.reconciliation_validates_first,
+        lambda stack: stack.workflows["OrderReconciliation"].__setitem__("StartAt", "Sync broker"),
+    ),
+    Defect(
+        "a reconciliation that is always needed",
+        W.reconciliation_validates_first,
+        lambda stack: stack.workflows["OrderReconciliation"]["States"]["Is it needed?"].__setitem__(
+            "Default", "Sync broker"
+        ),
     ),
     Defect(
         "all orders at once", W.orders_go_one_at_a_time, step("Place orders", "MaxConcurrency", 0)

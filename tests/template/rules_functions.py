@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from tests.template.stack import ROOT, Stack, mentions
 
-EDGE = {"FetchBars", "SyncBroker", "PredictTrend", "PlaceOrder", "FollowOrders", "Notify"}
+EDGE = {
+    "FetchBars",
+    "SyncBroker",
+    "PredictTrend",
+    "PlaceOrder",
+    "FollowOrders",
+    "ChangeSwitch",
+    "RefreshBrokerToken",
+    "ReceiveBrokerHint",
+    "Notify",
+}
 CORE = {
     "ComputeFeatures",
     "AssessRisk",
+    "PlanReconciliation",
+    "AssessProtection",
     "RecordBrokerState",
     "RecordOrders",
     "LogTrades",
@@ -20,6 +32,8 @@ CORE = {
 LOGINS = {
     "ComputeFeatures": "tw_trade",
     "AssessRisk": "tw_trade",
+    "PlanReconciliation": "tw_trade",
+    "AssessProtection": "tw_trade",
     "RecordBrokerState": "tw_record",
     "RecordOrders": "tw_record",
     "LogTrades": "tw_record",
@@ -28,7 +42,13 @@ LOGINS = {
     "MaintainDatabase": "tw_maintain",
     "MigrateSchema": "tradewind",
 }
-SECRETS = {"BROKER_SECRET", "ALPHA_VANTAGE_SECRET", "SLACK_SECRET"}
+SECRETS = {
+    "BROKER_SECRET",
+    "PAPER_BROKER_SECRET",
+    "WEBHOOK_SECRET",
+    "ALPHA_VANTAGE_SECRET",
+    "SLACK_SECRET",
+}
 DATABASE = {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER"}
 VARIABLES = (
     SECRETS
@@ -45,6 +65,8 @@ VARIABLES = (
         "DATA_REQUESTS",
         "ALPHA_VANTAGE_URL",
         "TRADING_URL",
+        "PAPER_TRADING_URL",
+        "TOKEN_URL",
         "MARKET_DATA_URL",
         "PAYLOAD_BUCKET",
         "MODEL_BUCKET",
@@ -52,6 +74,7 @@ VARIABLES = (
         "BAR_RETENTION_MONTHS",
         "CONTROL_TABLE",
         "TRADING_CYCLE_ARN",
+        "RECONCILIATION_ARN",
         "ALERTS_TOPIC_ARN",
         "REQUEST_BUDGET",
         "REQUEST_RESERVE",

@@ -6,10 +6,12 @@ import json
 import re
 from zoneinfo import available_timezones
 
-from tests.template.stack import Stack, mentions
+from tests.template.stack import Properties, Stack, mentions
 
 QUEUE = "AWS::SQS::Queue"
 SUBSCRIPTION = "AWS::SNS::Subscription"
+# What schedules and rules may start directly: its first step validates.
+STARTED = {"OrderReconciliation"}
 
 
 def dead_letter_queues(stack: Stack) -> set[str]:
@@ -21,6 +23,9 @@ def dead_letter_queues(stack: Stack) -> set[str]:
         found |= mentions(subscription.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
     for schedule in stack.of_type("AWS::Scheduler::Schedule").values():
         found |= mentions(schedule["Target"].get("DeadLetterConfig", {}).get("Arn"))
+    for rule in stack.of_type("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            found |= mentions(target.get("DeadLetterConfig", {}).get("Arn"))
     for function in stack.functions.values():
         on_failure = function.get("EventInvokeConfig", {}).get("DestinationConfig", {})
         found |= mentions(on_failure.get("OnFailure", {}).get("Destination"))
@@ -139,6 +144,8 @@ def failures_raise_alarms(stack: Stack) -> list[str]:
     needed = {
         ("ExecutionsFailed", "TradingCycle"),
         ("ExecutionsTimedOut", "TradingCycle"),
+        ("ExecutionsFailed", "OrderReconciliation"),
+        ("ExecutionsTimedOut", "OrderReconciliation"),
         ("Errors", "FetchBars"),
         ("Throttles", "FetchBars"),
         ("Invocations", "FetchBars"),
@@ -151,7 +158,8 @@ def failures_raise_alarms(stack: Stack) -> list[str]:
 
 
 def schedules_are_exact(stack: Stack) -> list[str]:
-    """A real time zone, no late repeats, the minute's own time, and a live alias as target."""
+    """A real time zone, no late repeats, the minute's own time, and as target a function's live
+    alias, or a state machine that may be started by others than fetch_bars."""
     found = []
     for name, schedule in stack.of_type("AWS::Scheduler::Schedule").items():
         target = schedule["Target"]
@@ -166,28 +174,83 @@ def schedules_are_exact(stack: Stack) -> list[str]:
             found.append(f"{name} repeats too late")
         if "<aws.scheduler.scheduled-time>" not in json.loads(target["Input"]).values():
             found.append(f"{name} does not say which minute it is for")
-        if not re.fullmatch(r"\w+\.Alias", target["Arn"].get("Ref", "")):
+        called = target["Arn"].get("Ref", "")
+        if called not in STARTED and not re.fullmatch(r"\w+\.Alias", called):
             found.append(f"{name} does not call an alias")
     return found
 
 
 def schedules_reach_their_targets(stack: Stack) -> list[str]:
-    """The local cloud does not check this role: it is compared here."""
+    """The local cloud does not check these roles: they are compared here. An EventBridge rule's
+    dead letters come from EventBridge itself, which the queue's policy must let in."""
     found = []
     for name, schedule in stack.of_type("AWS::Scheduler::Schedule").items():
         target = schedule["Target"]
         (role,) = mentions(target["RoleArn"])
-        (function,) = mentions(target["Arn"])
-        if not stack.role_allows(role, "lambda:InvokeFunction", function):
-            found.append(f"{role} may not invoke {function}")
-        queues = mentions(target.get("DeadLetterConfig", {}).get("Arn"))
-        if not queues:
-            found.append(f"{name} has no dead-letter queue")
+        found += _cannot_call(stack, name, role, target)
         found.extend(
             f"{role} may not send to {queue}"
-            for queue in queues
+            for queue in mentions(target.get("DeadLetterConfig", {}).get("Arn"))
             if not stack.role_allows(role, "sqs:SendMessage", queue)
         )
+    for name, rule in stack.of_type("AWS::Events::Rule").items():
+        for target in rule["Targets"]:
+            (role,) = mentions(target["RoleArn"])
+            found += _cannot_call(stack, name, role, target)
+            if target.get("RetryPolicy", {}).get("MaximumEventAgeInSeconds", 86400) > 300:
+                found.append(f"{name} repeats too late")
+            found.extend(
+                f"{name} may not send to {queue}"
+                for queue in mentions(target.get("DeadLetterConfig", {}).get("Arn"))
+                if not any(
+                    "sqs:SendMessage" in statement.actions
+                    and queue in mentions(list(statement.resources))
+                    and name in mentions(statement.condition)
+                    for statement in stack.all_statements()
+                )
+            )
+    return found
+
+
+def _cannot_call(stack: Stack, name: str, role: str, target: Properties) -> list[str]:
+    (called,) = mentions(target["Arn"])
+    action = "states:StartExecution" if called in STARTED else "lambda:InvokeFunction"
+    found = [] if stack.role_allows(role, action, called) else [f"{role} may not call {called}"]
+    if not mentions(target.get("DeadLetterConfig", {}).get("Arn")):
+        found.append(f"{name} has no dead-letter queue")
+    return found
+
+
+def failed_runs_are_reconciled(stack: Stack) -> list[str]:
+    """However a run of the cycle ends badly, a reconciliation follows."""
+    wanted = {"FAILED", "TIMED_OUT", "ABORTED"}
+    for rule in stack.of_type("AWS::Events::Rule").values():
+        detail = rule["EventPattern"].get("detail", {})
+        if mentions(detail.get("stateMachineArn")) == {"TradingCycle"}:
+            wanted -= set(detail.get("status", []))
+    return [f"a run that is {status} is not reconciled" for status in sorted(wanted)]
+
+
+def alarms_lower_the_switch(stack: Stack) -> list[str]:
+    """Somebody listens to the switch's topic, and something is told to it."""
+    told = [
+        name
+        for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items()
+        if "SwitchTopic" in mentions(alarm.get("AlarmActions"))
+    ]
+    listening = [
+        event
+        for event in stack.functions["ChangeSwitch"].get("Events", {}).values()
+        if event["Type"] == "SNS" and mentions(event["Properties"]["Topic"]) == {"SwitchTopic"}
+    ]
+    found = [] if told else ["no alarm lowers the trading switch"]
+    if not listening:
+        found.append("change_switch does not hear the alarms")
+    found.extend(
+        "an alarm that cannot be handed to change_switch is lost"
+        for event in listening
+        if not mentions(event["Properties"].get("RedrivePolicy")) & set(stack.of_type(QUEUE))
+    )
     return found
 
 
@@ -197,6 +260,8 @@ def stale_ticks_are_dropped(stack: Stack) -> list[str]:
     found = []
     for schedule in stack.of_type("AWS::Scheduler::Schedule").values():
         (name,) = mentions(schedule["Target"]["Arn"])
+        if name in STARTED:
+            continue
         config = stack.functions[name].get("EventInvokeConfig", {})
         if config.get("MaximumRetryAttempts") != 0:
             found.append(f"{name} is tried again by Lambda")
@@ -225,4 +290,6 @@ RULES = (
     schedules_are_exact,
     schedules_reach_their_targets,
     stale_ticks_are_dropped,
+    failed_runs_are_reconciled,
+    alarms_lower_the_switch,
 )

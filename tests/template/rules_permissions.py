@@ -30,6 +30,8 @@ WITHOUT_RESOURCE = {
 # A variable that names a resource, and what a function that has it may need to do to it.
 USES = {
     "BROKER_SECRET": {"secretsmanager:GetSecretValue"},
+    "PAPER_BROKER_SECRET": {"secretsmanager:GetSecretValue"},
+    "WEBHOOK_SECRET": {"secretsmanager:GetSecretValue"},
     "ALPHA_VANTAGE_SECRET": {"secretsmanager:GetSecretValue"},
     "SLACK_SECRET": {"secretsmanager:GetSecretValue"},
     "PAYLOAD_BUCKET": {"s3:GetObject", "s3:PutObject"},
@@ -37,6 +39,7 @@ USES = {
     "ARCHIVE_BUCKET": {"s3:GetObject", "s3:PutObject"},
     "CONTROL_TABLE": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "TRADING_CYCLE_ARN": {"states:StartExecution"},
+    "RECONCILIATION_ARN": {"states:StartExecution"},
     "ALERTS_TOPIC_ARN": {"sns:Publish"},
 }
 WAYS_OUT = ("NatGateway", "InternetGateway", "EgressOnlyInternetGateway", "EIP", "Route")
@@ -75,13 +78,18 @@ def no_resource_is_everything(stack: Stack) -> list[str]:
 
 def services_act_for_this_account(stack: Stack) -> list[str]:
     """Roles that services take on for many customers are bound to this account."""
+    for_many = {"scheduler.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com"}
     return [
         f"{statement.where} may be taken on for another account"
         for statement in stack.all_statements()
         if "sts:AssumeRole" in statement.actions
-        and statement.principal["Service"] in ("scheduler.amazonaws.com", "states.amazonaws.com")
+        and for_many & set(_listed(statement.principal["Service"]))
         and "aws:SourceAccount" not in str(statement.condition)
     ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def variables_come_with_permissions(stack: Stack) -> list[str]:
@@ -128,22 +136,33 @@ def secrets_have_no_value_here(stack: Stack) -> list[str]:
     ]
 
 
+# What else is written to the control table, by its items: a provider's count of requests, and the
+# switch by the function that is there for it.
+OWN_ITEMS = {"FetchBarsRole": "requests#*", "ChangeSwitchRole": "switch#*"}
+
+
 def one_starter(stack: Stack) -> list[str]:
-    """Only fetch_bars starts the trading cycle, and only place_order writes claims and limits:
-    what else is written to the table is a provider's count of requests."""
-    only = {
-        "states:StartExecution": {"FetchBarsRole"},
-        "dynamodb:UpdateItem": {"PlaceOrderRole"},
-        "dynamodb:PutItem": {"PlaceOrderRole"},
-    }
+    """Only fetch_bars starts the trading cycle; what else is started is the reconciliation, whose
+    first step validates. Only place_order writes claims, budgets and the day's limits."""
     found = []
     for role in stack.of_type("AWS::IAM::Role"):
         for statement in stack.statements_of_role(role):
-            for action, allowed in only.items():
-                if not statement.allows or action not in statement.actions or role in allowed:
-                    continue
-                if "'dynamodb:LeadingKeys': ['requests#*']" not in str(statement.condition):
-                    found.append(f"{role} may {action}")
+            if not statement.allows:
+                continue
+            started = mentions(list(statement.resources)) & set(stack.workflows)
+            if "states:StartExecution" in statement.actions and role != "FetchBarsRole":
+                found.extend(
+                    f"{role} may start {machine}"
+                    for machine in sorted(started - {"OrderReconciliation"})
+                )
+            writes = {"dynamodb:UpdateItem", "dynamodb:PutItem"} & set(statement.actions)
+            if not writes or role == "PlaceOrderRole":
+                continue
+            items = OWN_ITEMS.get(role)
+            if items is None or f"'dynamodb:LeadingKeys': ['{items}']" not in str(
+                statement.condition
+            ):
+                found.append(f"{role} may {', '.join(sorted(writes))}")
     return found
 
 
@@ -288,8 +307,13 @@ def users_need_a_second_factor(stack: Stack) -> list[str]:
     return found
 
 
+# Who calls here logs in nowhere and signs what it sends; the function checks the signature.
+SIGNED_PATHS = {"/webhooks/broker"}
+
+
 def api_is_closed(stack: Stack) -> list[str]:
-    """Read from the translated template: every method of every path asks for a token."""
+    """Read from the translated template: every method of every path asks for a token, but for
+    those that are asked for a signature instead."""
     found = []
     for name, resource in stack.translated["Resources"].items():
         if (
@@ -300,10 +324,12 @@ def api_is_closed(stack: Stack) -> list[str]:
         if resource["Type"] != "AWS::ApiGateway::RestApi":
             continue
         for path, methods in resource["Properties"]["Body"]["paths"].items():
+            if path in SIGNED_PATHS:
+                continue
             found.extend(
                 f"{method.upper()} {path} is open to everybody"
                 for method, operation in methods.items()
-                if not operation.get("security")
+                if "Users" not in str(operation.get("security"))
             )
     return found
 

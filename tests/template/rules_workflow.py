@@ -1,4 +1,4 @@
-"""Rules about the trading cycle's definition and what the template hands to it."""
+"""Rules about the state machines' definitions and what the template hands to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind import errors
 
-from tests.template.stack import Stack, mentions
+from tests.template.stack import MACHINE, Stack, mentions
 
 State = dict[str, Any]
 PUBLISH = "arn:${Partition}:states:::sns:publish"
@@ -29,10 +29,21 @@ def states(
             yield from states(inner, name)
 
 
-def tasks(stack: Stack) -> Iterator[tuple[str, State]]:
-    for name, state, _, _ in states(stack.workflow):
+def all_states(stack: Stack) -> Iterator[tuple[str, State, dict[str, State], str | None]]:
+    """The states of every machine, as :func:`states` gives them."""
+    for workflow in stack.workflows.values():
+        yield from states(workflow)
+
+
+def machine_tasks(workflow: State) -> Iterator[tuple[str, State]]:
+    for name, state, _, _ in states(workflow):
         if state["Type"] == "Task":
             yield name, state
+
+
+def tasks(stack: Stack) -> Iterator[tuple[str, State]]:
+    for workflow in stack.workflows.values():
+        yield from machine_tasks(workflow)
 
 
 def task_function(state: State) -> str | None:
@@ -43,30 +54,30 @@ def task_function(state: State) -> str | None:
 
 def names_are_words(stack: Stack) -> list[str]:
     return [
-        f"{name!r} is not in words"
-        for name, *_ in states(stack.workflow)
-        if not _WORDS.fullmatch(name)
+        f"{name!r} is not in words" for name, *_ in all_states(stack) if not _WORDS.fullmatch(name)
     ]
 
 
 def substitutions_are_defined(stack: Stack) -> list[str]:
     """Each ``${name}`` has a value, and none is given for nothing."""
-    used = set(_SUBSTITUTION.findall(json.dumps(stack.workflow)))
-    given = set(_machine(stack)["DefinitionSubstitutions"])
-    return [
-        *(f"${{{name}}} has no value" for name in sorted(used - given)),
-        *(f"{name} is given and not used" for name in sorted(given - used)),
-    ]
+    found = []
+    for machine, workflow in stack.workflows.items():
+        used = set(_SUBSTITUTION.findall(json.dumps(workflow)))
+        given = set(_machine(stack, machine)["DefinitionSubstitutions"])
+        found += [f"{machine}: ${{{name}}} has no value" for name in sorted(used - given)]
+        found += [f"{machine}: {name} is given and not used" for name in sorted(given - used)]
+    return found
 
 
 def tasks_call_versions(stack: Stack) -> list[str]:
     """A run is all old or all new code only when it calls versions."""
-    substitutions = _machine(stack)["DefinitionSubstitutions"]
     return [
-        f"{name} does not call a version of {function}"
-        for name, state in tasks(stack)
+        f"{machine}: {name} does not call a version of {function}"
+        for machine, workflow in stack.workflows.items()
+        for name, state in machine_tasks(workflow)
         if (function := task_function(state))
-        and substitutions.get(function) != {"Ref": f"{function}.Version"}
+        and _machine(stack, machine)["DefinitionSubstitutions"].get(function)
+        != {"Ref": f"{function}.Version"}
     ]
 
 
@@ -81,31 +92,38 @@ def runs_keep_their_versions(stack: Stack) -> list[str]:
 
 
 def role_covers_every_task(stack: Stack) -> list[str]:
-    """The local cloud does not check the state machine's role: it is compared here."""
-    machine = _machine(stack)
-    (role,) = mentions(machine["Role"])
+    """The local cloud does not check the state machines' roles: they are compared here."""
     found = []
-    for name, state in tasks(stack):
-        function = task_function(state)
-        if function and not stack.role_allows(role, "lambda:InvokeFunction", function):
-            found.append(f"{name}: {role} may not invoke {function}")
-        if state["Resource"] == PUBLISH:
-            substitution = state["Parameters"]["TopicArn"].strip("${}")
-            (topic,) = mentions(machine["DefinitionSubstitutions"].get(substitution)) or {"?"}
-            if not stack.role_allows(role, "sns:Publish", topic):
-                found.append(f"{name}: {role} may not publish to {topic}")
-    called = {task_function(state) for _, state in tasks(stack)}
-    for statement in stack.statements_of_role(role):
-        if "lambda:InvokeFunction" in statement.actions:
-            unused = mentions(list(statement.resources)) - called
-            found.extend(f"{role} may invoke {name} for nothing" for name in sorted(unused))
+    for machine, workflow in stack.workflows.items():
+        properties = _machine(stack, machine)
+        (role,) = mentions(properties["Role"])
+        called = set()
+        for name, state in machine_tasks(workflow):
+            function = task_function(state)
+            called.add(function)
+            if function and not stack.role_allows(role, "lambda:InvokeFunction", function):
+                found.append(f"{name}: {role} may not invoke {function}")
+            if state["Resource"] == PUBLISH:
+                substitution = state["Parameters"]["TopicArn"].strip("${}")
+                given = properties["DefinitionSubstitutions"].get(substitution)
+                (topic,) = mentions(given) or {"?"}
+                if not stack.role_allows(role, "sns:Publish", topic):
+                    found.append(f"{name}: {role} may not publish to {topic}")
+        for statement in stack.statements_of_role(role):
+            if "lambda:InvokeFunction" in statement.actions:
+                unused = mentions(list(statement.resources)) - called
+                found.extend(f"{role} may invoke {name} for nothing" for name in sorted(unused))
     return found
 
 
 def tasks_end_in_time(stack: Stack) -> list[str]:
     """Every task has a limit, above its function's own: who gives up first must be the function,
     or an order could still be on its way when the run goes on without it."""
-    found = [] if "TimeoutSeconds" in stack.workflow else ["the run as a whole may hang"]
+    found = [
+        f"{machine}: the run as a whole may hang"
+        for machine, workflow in stack.workflows.items()
+        if "TimeoutSeconds" not in workflow
+    ]
     for name, state in tasks(stack):
         limit = state.get("TimeoutSeconds")
         function = task_function(state)
@@ -153,7 +171,7 @@ def failures_are_caught(stack: Stack) -> list[str]:
     """Every Task, Map and Parallel catches everything. ``States.ALL`` does not include
     ``States.DataLimitExceeded``, so that one is named as well."""
     found: list[str] = []
-    for name, state, *_ in states(stack.workflow):
+    for name, state, *_ in all_states(stack):
         if state["Type"] not in ("Task", "Map", "Parallel"):
             continue
         caught = {error for catcher in state.get("Catch", []) for error in catcher["ErrorEquals"]}
@@ -167,42 +185,60 @@ def failures_are_caught(stack: Stack) -> list[str]:
 def failures_are_reported(stack: Stack) -> list[str]:
     """What is caught is published as an alert, or fails the holding state, whose own catch
     publishes it, or becomes an outcome that is recorded."""
-    by_name = {name: state for name, state, *_ in states(stack.workflow)}
     found = []
-    for name, state, neighbours, holder in states(stack.workflow):
-        for catcher in state.get("Catch", []):
-            target = neighbours[catcher["Next"]]
-            reported = _is_alert(target) or _is_outcome(target)
-            if target["Type"] == "Fail":
-                # A branch hands its failure up; an alert that cannot be published ends the run,
-                # and the alarm on failed runs tells of it.
-                reported = (holder is not None and bool(by_name[holder].get("Catch"))) or _is_alert(
-                    state
-                )
-            if _is_alert(state) and catcher["Next"] == state.get("Next"):
-                reported = True
-            if not reported:
-                found.append(f"{name}: {catcher['ErrorEquals'][0]} is told to nobody")
+    for workflow in stack.workflows.values():
+        by_name = {name: state for name, state, *_ in states(workflow)}
+        for name, state, neighbours, holder in states(workflow):
+            for catcher in state.get("Catch", []):
+                target = neighbours[catcher["Next"]]
+                reported = _is_alert(target) or _is_outcome(target)
+                if target["Type"] == "Fail":
+                    # A branch hands its failure up; an alert that cannot be published ends the
+                    # run, and the alarm on failed runs tells of it.
+                    handed_up = holder is not None and bool(by_name[holder].get("Catch"))
+                    reported = handed_up or _is_alert(state)
+                if _is_alert(state) and catcher["Next"] == state.get("Next"):
+                    reported = True
+                if not reported:
+                    found.append(f"{name}: {catcher['ErrorEquals'][0]} is told to nobody")
     return found
 
 
 def trading_is_never_the_default(stack: Stack) -> list[str]:
     """Whatever the choice does not know, no order follows from it."""
-    choice = stack.workflow["States"]["Anything to send?"]
-    found = [] if choice.get("Default") == "Do not trade" else ["the default is not: do not trade"]
-    seen: set[str] = set()
-    waiting = [choice.get("Default", "Do not trade")]
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        state = stack.workflow["States"][name]
-        inner = [s for level in _inner(state) for s in level["States"].values()]
-        if "PlaceOrder" in {task_function(s) for s in [state, *inner] if s["Type"] == "Task"}:
-            found.append(f"{name} sends orders, and the default leads to it")
-        waiting += [state[key] for key in ("Next", "Default") if key in state]
-        waiting += [choice["Next"] for choice in state.get("Choices", [])]
+    found = []
+    for machine, workflow in stack.workflows.items():
+        choice = workflow["States"]["Anything to send?"]
+        if choice.get("Default") != "Do not trade":
+            found.append(f"{machine}: the default is not: do not trade")
+        reached = _reached_from(workflow, choice.get("Default", "Do not trade"))
+        found.extend(
+            f"{machine}: {name} sends orders, and the default leads to it"
+            for name in reached
+            if "PlaceOrder" in _called_by(workflow["States"][name])
+        )
+    return found
+
+
+def reconciliation_validates_first(stack: Stack) -> list[str]:
+    """Others than fetch_bars may start this machine, so its first step is one that loads and
+    validates, inside the VPC, and unless it says yes nothing else is done."""
+    workflow = stack.workflows["OrderReconciliation"]
+    first = workflow["States"][workflow["StartAt"]]
+    found = []
+    if _called_by(first) != {"PlanReconciliation"}:
+        found.append("OrderReconciliation does not begin with plan_reconciliation")
+    choice = workflow["States"].get(first.get("Next"), {})
+    if choice.get("Choices") != [
+        {"Variable": "$.needed", "BooleanEquals": True, "Next": "Sync broker"}
+    ]:
+        found.append("OrderReconciliation goes on without having been told to")
+    for name in _reached_from(workflow, choice.get("Default", "Sync broker")):
+        if workflow["States"][name]["Type"] == "Task":
+            found.append(f"OrderReconciliation: {name} is done although nothing is needed")
+    for name, state in machine_tasks(workflow):
+        if '"$$.Execution.Input"' in json.dumps(state):
+            found.append(f"OrderReconciliation: {name} is handed what the starter said")
     return found
 
 
@@ -217,9 +253,29 @@ def orders_go_one_at_a_time(stack: Stack) -> list[str]:
     ]
 
 
-def _machine(stack: Stack) -> dict[str, Any]:
-    (machine,) = stack.of_type("AWS::Serverless::StateMachine").values()
-    return machine
+def _machine(stack: Stack, name: str) -> dict[str, Any]:
+    return stack.of_type(MACHINE)[name]
+
+
+def _called_by(state: State) -> set[str | None]:
+    """The functions that a state calls, itself or in what it holds."""
+    held = [inner for level in _inner(state) for inner in level["States"].values()]
+    return {task_function(each) for each in [state, *held] if each["Type"] == "Task"}
+
+
+def _reached_from(workflow: State, first: str) -> list[str]:
+    """The states that can follow, this one included."""
+    seen: list[str] = []
+    waiting = [first]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.append(name)
+        state = workflow["States"][name]
+        waiting += [state[key] for key in ("Next", "Default") if key in state]
+        waiting += [choice["Next"] for choice in state.get("Choices", [])]
+    return seen
 
 
 def _inner(state: State) -> list[State]:
@@ -246,5 +302,6 @@ RULES = (
     failures_are_caught,
     failures_are_reported,
     trading_is_never_the_default,
+    reconciliation_validates_first,
     orders_go_one_at_a_time,
 )

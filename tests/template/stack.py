@@ -16,11 +16,12 @@ from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
-WORKFLOW = ROOT / "statemachines" / "trading_cycle.asl.json"
+WORKFLOWS = ROOT / "statemachines"
 REGION = "us-east-1"
 
 Properties = dict[str, Any]
 FUNCTION = "AWS::Serverless::Function"
+MACHINE = "AWS::Serverless::StateMachine"
 _TOKEN = re.compile(r"\$\{([^!}][^}]*)\}")
 _LOCATIONS = ("CodeUri", "ContentUri", "DefinitionUri")
 
@@ -39,21 +40,33 @@ class Statement:
 
 @dataclass(frozen=True)
 class Stack:
-    """``template`` is the raw template with long intrinsic functions, ``workflow`` the trading
-    cycle's definition. Neither is changed by a rule."""
+    """``template`` is the raw template with long intrinsic functions, ``workflows`` the state
+    machines' definitions by logical id. Neither is changed by a rule."""
 
     template: dict[str, Any]
-    workflow: dict[str, Any]
+    workflows: dict[str, dict[str, Any]]
 
     @classmethod
     def read(cls) -> Stack:
+        template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
         return cls(
-            yaml_parse(TEMPLATE.read_text(encoding="utf-8")),
-            json.loads(WORKFLOW.read_text(encoding="utf-8")),
+            template,
+            {
+                name: json.loads(
+                    (ROOT / resource["Properties"]["DefinitionUri"]).read_text(encoding="utf-8")
+                )
+                for name, resource in template["Resources"].items()
+                if resource["Type"] == MACHINE
+            },
         )
 
     def copy(self) -> Stack:
-        return Stack(deepcopy(self.template), deepcopy(self.workflow))
+        return Stack(deepcopy(self.template), deepcopy(self.workflows))
+
+    @property
+    def workflow(self) -> dict[str, Any]:
+        """The trading cycle's definition."""
+        return self.workflows["TradingCycle"]
 
     def resource(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.template["Resources"][name]

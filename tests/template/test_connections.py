@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import re
 from math import ceil
+from typing import Any
 
 from tests.template.rules_functions import CORE, folder_of
-from tests.template.rules_workflow import task_function, tasks
+from tests.template.rules_workflow import machine_tasks, task_function
 from tests.template.stack import ROOT, Stack
 
 ACCEPTED = 80  # max_connections of a db.t4g.micro
 KEPT_BY_SERVER = 5  # superuser_reserved_connections and RDS's own
-KEPT_FOR_DEPLOYS = 29
-SECONDS_BETWEEN_RUNS = 60
+KEPT_FOR_DEPLOYS = 20
+# How often a machine is started at most. The cycle: each minute. Reconciliation: every second
+# minute by its schedule, once for each run that failed, and one hint a minute.
+STARTS_A_MINUTE = {"TradingCycle": 1.0, "OrderReconciliation": 2.5}
+
+
+def seconds_of(state: dict[str, Any]) -> float:
+    """How long a task may keep a function busy, all attempts and the waits between them."""
+    attempts = 1 + sum(retrier["MaxAttempts"] for retrier in state["Retry"])
+    waits = sum(retrier["MaxAttempts"] * retrier["MaxDelaySeconds"] for retrier in state["Retry"])
+    return float(attempts * state["TimeoutSeconds"] + waits)
+
+
+def at_once(stack: Stack, function: str) -> int:
+    """Environments of a machine's step that can be in use at once: as many as may be called while
+    one is still busy, added up over the machines."""
+    return sum(
+        ceil(STARTS_A_MINUTE[machine] * busy / 60)
+        for machine, workflow in stack.workflows.items()
+        if (
+            busy := sum(
+                seconds_of(state)
+                for _, state in machine_tasks(workflow)
+                if task_function(state) == function
+            )
+        )
+    )
 
 
 def most_at_once(stack: Stack) -> dict[str, int]:
     """Folder -> environments of each core function that can be in use at once."""
-    runs = ceil(stack.workflow["TimeoutSeconds"] / SECONDS_BETWEEN_RUNS)
-    steps = {task_function(state) for _, state in tasks(stack)}
     queues = {
         name: event["ScalingConfig"]["MaximumConcurrency"]
         for name, _, event in stack.queue_events()
@@ -30,8 +54,7 @@ def most_at_once(stack: Stack) -> dict[str, int]:
         "MigrateSchema": 1,
     }
     return {
-        folder_of(stack, name): runs if name in steps else {**queues, **others}[name]
-        for name in CORE
+        folder_of(stack, name): at_once(stack, name) or {**queues, **others}[name] for name in CORE
     }
 
 

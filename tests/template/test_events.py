@@ -10,15 +10,20 @@ from zoneinfo import ZoneInfo
 import pytest
 from tradewind.alerts.model import Alert
 from tradewind.market.bar import from_iso
-from tradewind.market.cycle import Cycle, execution_name
+from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
 from tradewind.orders.ids import intent_id
 from tradewind.orders.payload import intent_from_payload, outcome_from_payload
 from tradewind.prediction.payload import predictions_from_payload
 from tradewind.tradelog.model import TradeEvent
 from tradewind.use_cases.ports import PayloadRef
+from tradewind.use_cases.receive_broker_hint import Hint, receive_broker_hint
+from tradewind.use_cases.reconcile import Why
+from tradewind.use_cases.trading_switch import alarm_of
 
+from tests.fakes import FakeClock
 from tests.template.rules_functions import folder_of
 from tests.template.stack import ROOT, Stack
+from tests.unit.use_cases.test_receive_broker_hint import Starter
 
 EVENTS = ROOT / "events"
 CYCLE_STEPS = (
@@ -43,7 +48,7 @@ def test_each_function_and_schedule_has_one_and_nothing_else_has() -> None:
     functions = {folder_of(stack, name) for name in stack.functions}
     schedules = {
         re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-        for name in stack.of_type("AWS::Scheduler::Schedule")
+        for name in stack.of_type("AWS::Scheduler::Schedule", "AWS::Events::Rule")
     }
     assert {path.stem for path in EVENTS.glob("*.json")} == functions | schedules
 
@@ -66,6 +71,66 @@ def test_the_nights_sample_is_its_input_with_the_time_filled_in() -> None:
         ZoneInfo(schedule["ScheduleExpressionTimezone"])
     )
     assert schedule["ScheduleExpression"] == f"cron({local.minute} {local.hour} * * ? *)"
+
+
+STARTS = [
+    # (schedule, its time of day in New York as the sample has it)
+    ("BeforeOpen", "09:15"),
+    ("SafetyCheck", "09:32"),
+]
+
+
+@pytest.mark.parametrize(("schedule", "local"), STARTS)
+def test_a_reconciliations_schedule_says_why_and_when(schedule: str, local: str) -> None:
+    properties = Stack.read().resource(schedule)["Properties"]
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", schedule).lower()
+    event = sample(name)
+    filled = properties["Target"]["Input"].replace(
+        "<aws.scheduler.scheduled-time>", event["scheduled_time"]
+    )
+    assert event == json.loads(filled)
+    assert event["why"] in set(Why)
+    at = from_iso(event["scheduled_time"]).astimezone(
+        ZoneInfo(properties["ScheduleExpressionTimezone"])
+    )
+    assert f"{at:%H:%M}" == local
+
+
+def test_a_failed_runs_event_says_why_and_when() -> None:
+    (target,) = Stack.read().resource("FailedRun")["Properties"]["Targets"]
+    event = sample("failed_run")
+    template = target["InputTransformer"]["InputTemplate"]
+    assert event == json.loads(template.replace("<time>", event["scheduled_time"]))
+    assert event["why"] == Why.FAILED_RUN
+
+
+def test_a_reconciliations_step_has_the_cycle_that_the_first_one_planned() -> None:
+    cycle = Cycle.from_payload(sample("assess_protection")["cycle"])
+    assert cycle.execution == reconciliation_name(cycle.account, cycle.bar_time)
+    assert cycle.as_payload() == sample("assess_protection")["cycle"]
+
+
+def test_a_hints_signature_can_be_checked() -> None:
+    """With the secret ``sample``, at the time of its timestamp."""
+    event = sample("receive_broker_hint")
+    headers = event["headers"]
+    answer = receive_broker_hint(
+        Hint(
+            event["body"].encode(),
+            headers["X-Tradewind-Timestamp"],
+            headers["X-Tradewind-Signature"],
+        ),
+        secret="sample",
+        account="paper",
+        reconciliations=Starter(),
+        clock=FakeClock(),
+    )
+    assert answer.status == 202
+
+
+def test_an_alarm_can_be_read() -> None:
+    (record,) = sample("change_switch")["Records"]
+    assert alarm_of(record["Sns"]["Message"])
 
 
 @pytest.mark.parametrize("step", CYCLE_STEPS)
