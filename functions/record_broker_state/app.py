@@ -25,6 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "orders": recorded.orders,
         "fills": recorded.fills,
         "resolved": recorded.resolved,
+        "look_up": list(recorded.look_up),
     }
     logger.info("recorded", extra=answer)
     return answer

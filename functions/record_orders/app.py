@@ -32,6 +32,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         PayloadRef.from_payload(state) if state is not None else None,
         payloads=bootstrap.payloads(),
         database=bootstrap.database(),
+        control=bootstrap.control(),
     )
     logger.info("recorded", extra={"messages": len(messages)})
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
@@ -84,11 +85,16 @@ class Books:
         messages = [message.message for message in self.close() if message.topic == "alerts"]
         return [message["message"] for message in messages if message["type"] == kind]
 
-    def decide(self, action: Action = Action.ENTER, cycle: Cycle = CYCLE) -> Assessed:
+    def decide(
+        self,
+        action: Action = Action.ENTER,
+        cycle: Cycle = CYCLE,
+        symbols: Sequence[str] = ("AAPL",),
+    ) -> Assessed:
         return assess_risk(
             cycle,
             [],
-            strategies={"AAPL": Wisher(action)},
+            strategies={symbol: Wisher(action) for symbol in symbols},
             limits=RiskLimits(),
             sessions=default_table(),
             database=self.database,
