@@ -40,7 +40,7 @@ RUN_OPTIONS = $(foreach bars,$(BARS),--bars '$(bars)') \
 	$(if $(SEED),--seed '$(SEED)') \
 	$(if $(filter-out 0 no false,$(KEEP)),--keep)
 
-.PHONY: help run test test-all lint types imports bench sessions starter-model clean
+.PHONY: help run test test-all crash-points soak lint types imports bench sessions starter-model clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,12 @@ test: lint types imports $(SAM_STAMP) $(NODE_STAMP) ## everything that is checke
 
 test-all: lint types imports $(SAM_STAMP) $(NODE_STAMP) ## make test, and the tests that take minutes
 	$(BIN)/python -m pytest
+
+crash-points: $(TEST_STAMP) ## kill the order path at every boundary under every fault, and run it again
+	$(BIN)/python -m pytest -m crash_points tests/crash_points
+
+soak: $(TEST_STAMP) ## 1,000 trades over four sessions with a broker that keeps failing
+	$(BIN)/python -m pytest tests/soak
 
 lint: $(TEST_STAMP) ## style
 	$(BIN)/ruff check .

@@ -1,0 +1,288 @@
+"""One combination: a scenario, a fault of the broker, and a boundary at which the process dies.
+
+The minute in question runs in a forked process that kills itself at the boundary. What goes on
+afterwards is what Step Functions would do: run the killed step again, or catch its failure. Then
+minutes follow undisturbed until nothing is left to be done, and the case is judged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from tradewind.adapters.alpaca import client as alpaca_client
+from tradewind.market.bar import MINUTE
+from tradewind.market.cycle import Cycle, execution_name
+from tradewind.settings import HardLimits
+from tradewind.strategies.decision import Action
+from tradewind.use_cases.place_order import Submitter
+
+from tests.crash_points.boundaries import Boundaries, BrokerCall
+from tests.crash_points.faults import FAULTS, SHORT_TIMEOUT, Fault
+from tests.crash_points.ground import SESSION, Ground
+from tests.crash_points.judgement import Books, sent_blindly, violations
+from tests.crash_points.machine import Journal, Run, RunFailedError, reconcile, run_minute
+from tests.crash_points.scenarios import Scenario, Scripted
+
+DEPLOYMENT = "crash-points"
+MODE = "paper"
+LIMITS = HardLimits(
+    request_budget=250,
+    request_reserve=200,
+    max_orders_per_day=200,
+    max_notional_per_order=Decimal(30_000),
+    max_notional_per_day=Decimal(2_000_000),
+)
+# When a run begins, after the start of its minute.
+RUN_STARTS = 3.0  # seconds
+# Runs after the killed one: the one that proves that nothing arrived comes two minutes later, and
+# executions that are never told are concluded from two snapshots.
+MOST_AFTER = 6
+
+
+class Then(StrEnum):
+    """What the state machine does about a step that was killed."""
+
+    RETRIED = "retried"
+    CAUGHT = "caught"
+
+
+@dataclass(frozen=True)
+class Combination:
+    """``kill_at`` counts boundaries from 1; None lets the process live."""
+
+    scenario: Scenario
+    fault: Fault
+    kill_at: int | None = None
+    then: Then = Then.RETRIED
+
+    def __str__(self) -> str:
+        end = "not killed" if self.kill_at is None else f"boundary {self.kill_at}, {self.then}"
+        return f"{self.scenario.name} / {self.fault.name} / {end}"
+
+
+@dataclass
+class Verdict:
+    """``boundaries`` are those that the process passed, the last one being where it died."""
+
+    combination: Combination
+    boundaries: list[str]
+    violations: list[str]
+
+
+@dataclass
+class _Told:
+    """What a worker said before it ended."""
+
+    journal: Journal = field(default_factory=Journal)
+    boundaries: list[str] = field(default_factory=list)
+    calls: list[BrokerCall] = field(default_factory=list)
+    at_work: str | None = None  # the step that was under way
+    error: str | None = None
+    failed: bool = False
+    ended: bool = False
+
+
+def try_out(
+    ground: Ground, combination: Combination, plant: Callable[[], None] | None = None
+) -> Verdict:
+    """Run one combination from an empty account to rest. ``plant`` changes the worker's code."""
+    scenario, fault = combination.scenario, combination.fault
+    usual_timeout = alpaca_client.READ_TIMEOUT
+    if fault.stalls:
+        alpaca_client.READ_TIMEOUT = SHORT_TIMEOUT
+    try:
+        calls: list[BrokerCall] = []
+        case = _Case(ground, scenario, calls)
+        told = case.kill(combination, plant)
+        calls += told.calls
+        case.go_on(told, combination)
+        case.come_to_rest()
+        ground.exchange.control.clear_faults()
+        undisturbed = fault.name == "none" and combination.kill_at is None
+        found = violations(ground, scenario, undisturbed, case.hands.clock.now())
+    finally:
+        alpaca_client.READ_TIMEOUT = usual_timeout
+    found += sent_blindly(calls)
+    if told.error is not None:
+        found.append(f"the worker broke: {told.error}")
+    if undisturbed and scenario.sends is not None:
+        kinds = [intent["kind"] for intent in case.intents_of(told)]
+        if kinds != [scenario.sends]:
+            found.append(f"the minute sent {kinds} where {scenario.sends} was wanted")
+    return Verdict(combination, told.boundaries, found)
+
+
+def boundaries_of(ground: Ground, scenario: Scenario, fault: Fault) -> Verdict:
+    """The same without a kill: it says which boundaries there are."""
+    return try_out(ground, Combination(scenario, fault))
+
+
+def all_of(scenario: Scenario, fault: Fault, count: int) -> Iterator[Combination]:
+    """Every boundary, with both continuations on a good day. On a bad day they take turns, from
+    boundary to boundary and from fault to fault."""
+    turn = FAULTS.index(fault)
+    for kill_at in range(1, count + 1):
+        for number, then in enumerate(Then):
+            if turn == 0 or (kill_at + turn) % len(Then) == number:
+                yield Combination(scenario, fault, kill_at, then)
+
+
+class _Case:
+    def __init__(self, ground: Ground, scenario: Scenario, calls: list[BrokerCall]) -> None:
+        """An account that has lived through the scenario's earlier minutes. ``calls`` grows with
+        what this process asks of the broker."""
+        self._ground, self._scenario = ground, scenario
+        first = scenario.killed_minute - len(scenario.setup) * MINUTE
+        self._account = ground.new_case(first + MINUTE)
+        self._submitter = Submitter(DEPLOYMENT, self._account, MODE, ground.symbols, LIMITS)
+        self.hands = ground.own_hands(Boundaries(None, lambda _name: None, calls.append).watch)
+        if scenario.shares_per_tick is not None:
+            ground.exchange.control.limit_fills(scenario.shares_per_tick)
+        for number, action in enumerate(scenario.setup):
+            self._minute(self._run(first + number * MINUTE, action))
+        scenario.before(ground)
+
+    def kill(self, combination: Combination, plant: Callable[[], None] | None) -> _Told:
+        run = self._killed_run()
+        self._go_to(run)
+        combination.fault.arm(self._ground.exchange.control, self.hands.clock.now())
+        told = _in_worker(
+            lambda journal, boundaries: _work(self._ground, run, journal, boundaries, plant),
+            combination.kill_at,
+        )
+        self.hands.clock.ask()
+        return told
+
+    def go_on(self, told: _Told, combination: Combination) -> None:
+        """What the state machine does when the worker is gone."""
+        run = self._killed_run()
+        if told.failed:
+            reconcile(self._submitter, self.hands)
+        elif not told.ended and told.at_work is not None:
+            if combination.then is Then.CAUGHT:
+                try:
+                    told.journal.catch(told.at_work, run)
+                except RunFailedError:
+                    reconcile(self._submitter, self.hands)
+                    return
+            self._go_through(run, told.journal)
+
+    def come_to_rest(self) -> None:
+        for number in range(1, MOST_AFTER + 1):
+            bar_time = self._scenario.killed_minute + number * MINUTE
+            self._minute(self._run(bar_time, self._scenario.after))
+            if Books.read(self._ground).is_at_rest:
+                return
+
+    def intents_of(self, told: _Told) -> list[dict[str, Any]]:
+        intents: list[dict[str, Any]] = told.journal.results["assess"]["intents"]
+        return intents
+
+    def _killed_run(self) -> Run:
+        return self._run(self._scenario.killed_minute, self._scenario.action)
+
+    def _run(self, bar_time: datetime, action: Action) -> Run:
+        cycle = Cycle(
+            DEPLOYMENT, self._account, MODE, execution_name(self._account, bar_time), bar_time,
+            SESSION,
+        )  # fmt: skip
+        return Run(cycle, {self._scenario.symbol: Scripted(action)}, self._submitter)
+
+    def _minute(self, run: Run) -> None:
+        self._go_to(run)
+        self._go_through(run, Journal())
+
+    def _go_through(self, run: Run, journal: Journal) -> None:
+        try:
+            run_minute(run, self.hands, journal)
+        except RunFailedError:
+            reconcile(self._submitter, self.hands)
+
+    def _go_to(self, run: Run) -> None:
+        self.hands.clock.go_to(run.cycle.run_at + timedelta(seconds=RUN_STARTS))
+
+
+def _work(
+    ground: Ground,
+    run: Run,
+    journal: Journal,
+    boundaries: Boundaries,
+    plant: Callable[[], None] | None,
+) -> None:
+    if plant is not None:
+        plant()
+    with ground.workers_hands(boundaries.watch) as hands:
+        run_minute(run, hands, journal)
+
+
+def _in_worker(work: Callable[[Journal, Boundaries], None], kill_at: int | None) -> _Told:
+    """Fork, work, and listen until the worker has ended, however it ends."""
+    reading, writing = os.pipe()
+    worker = os.fork()
+    if worker == 0:
+        os.close(reading)
+        _be_worker(work, kill_at, writing)
+    os.close(writing)
+    told = _Told()
+    with os.fdopen(reading, "rb") as lines:
+        for line in lines:
+            _hear(told, json.loads(line))
+    os.waitpid(worker, 0)
+    return told
+
+
+def _be_worker(
+    work: Callable[[Journal, Boundaries], None], kill_at: int | None, writing: int
+) -> None:
+    """Never returns: the forked process ends here, without what its parent would do at its end."""
+
+    def say(**what: Any) -> None:
+        os.write(writing, json.dumps(what).encode() + b"\n")
+
+    boundaries = Boundaries(
+        kill_at, lambda name: say(boundary=name), lambda call: say(call=asdict(call))
+    )
+
+    def began(step: str) -> None:
+        boundaries.begin(step)
+        say(began=step)
+
+    journal = Journal(began=began, told=lambda step, result: say(step=step, result=result))
+    code = 1
+    try:
+        work(journal, boundaries)
+        say(ended=True)
+        code = 0
+    except RunFailedError as failure:
+        say(failed=str(failure))
+        code = 0
+    except BaseException:  # noqa: BLE001 - told to the parent, which reports it
+        say(error=traceback.format_exc()[-1500:])
+    finally:
+        os._exit(code)
+
+
+def _hear(told: _Told, said: dict[str, Any]) -> None:
+    if "boundary" in said:
+        told.boundaries.append(said["boundary"])
+    elif "call" in said:
+        told.calls.append(BrokerCall(**said["call"]))
+    elif "began" in said:
+        told.at_work = said["began"]
+    elif "step" in said:
+        told.journal.results[said["step"]] = said["result"]
+        told.at_work = None
+    elif "failed" in said:
+        told.failed = True
+    elif "ended" in said:
+        told.ended = True
+    else:
+        told.error = said["error"]

@@ -1,0 +1,115 @@
+"""Days of trading on a market that crosses often, with a broker that fails all the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+from tradewind.adapters.alpaca import client as alpaca_client
+from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.cycle import Cycle, execution_name
+from tradewind.market.session import Session
+from tradewind.market.session_table import default_table
+from tradewind.risk.limits import RiskLimits
+from tradewind.settings import HardLimits
+from tradewind.strategies.sma_crossover import SmaCrossover
+from tradewind.use_cases.place_order import Submitter
+from tradewind_local.exchange.simulated_market import simulated_bars
+
+from tests.crash_points.boundaries import Boundaries, BrokerCall
+from tests.crash_points.combinations import RUN_STARTS
+from tests.crash_points.faults import SHORT_TIMEOUT, STALL
+from tests.crash_points.ground import Ground
+from tests.crash_points.machine import Journal, Run, RunFailedError, reconcile, run_minute
+from tests.crash_points.protection import NEVER, longest_naked
+
+DEPLOYMENT, MODE = "soak", "paper"
+SYMBOLS = tuple(f"S{number:02}" for number in range(16))
+# A week between two of them: each day's snapshots hold that day's orders and no others.
+DAYS = (date(2020, 11, 2), date(2020, 11, 9), date(2020, 11, 16), date(2020, 11, 23))
+# Averages so short that each symbol is bought and sold every few minutes.
+STRATEGY = SmaCrossover(2, 5)
+# All symbols can be held at once.
+LIMITS = RiskLimits(max_symbol_exposure=Decimal("0.06"))
+HARD_LIMITS = HardLimits(250, 200, 1_000, Decimal(30_000), Decimal(10_000_000))
+FAILING = 0.02
+KINDS = (
+    "429", "500", "503", "504", "504_after_accept", "reset", "reset_after_accept",
+    "accept_without_answer", "truncated", "slow",
+)  # fmt: skip
+# What else goes wrong, in turns of so many minutes.
+TURN = 10
+
+
+def sessions(count: int) -> list[Session]:
+    table = default_table()
+    return [table.between(day, day)[0] for day in DAYS[:count]]
+
+
+def bars(count: int, seed: int) -> list[Bar]:
+    return simulated_bars(SYMBOLS, sessions(count), seed)
+
+
+@dataclass
+class Soak:
+    """What happened, for the test to judge."""
+
+    longest_naked: timedelta = NEVER
+    runs: int = 0
+    failed_runs: int = 0
+    calls: list[BrokerCall] = field(default_factory=list)
+
+
+def trade(ground: Ground, days: Sequence[Session], minutes: int, seed: int) -> Soak:
+    """The first ``minutes`` of each day, and its last ones: positions are closed before the end."""
+    soak = Soak()
+    account = ground.new_case(days[0].open)
+    usual_timeout, alpaca_client.READ_TIMEOUT = alpaca_client.READ_TIMEOUT, SHORT_TIMEOUT
+    try:
+        submitter = Submitter(DEPLOYMENT, account, MODE, SYMBOLS, HARD_LIMITS)
+        hands = ground.own_hands(Boundaries(None, lambda _name: None, soak.calls.append).watch)
+        for day in days:
+            last = [day.close - number * MINUTE for number in range(8, 0, -1)]
+            first = [day.open + number * MINUTE for number in range(minutes)]
+            for number, bar_time in enumerate([*first, *last]):
+                hands.clock.go_to(bar_time + MINUTE + timedelta(seconds=RUN_STARTS))
+                _spoil(ground, number, seed + day.date.toordinal())
+                cycle = Cycle(
+                    DEPLOYMENT, account, MODE, execution_name(account, bar_time), bar_time, day
+                )
+                soak.runs += 1
+                try:
+                    strategies = dict.fromkeys(SYMBOLS, STRATEGY)
+                    run_minute(Run(cycle, strategies, submitter, LIMITS), hands, Journal())
+                except RunFailedError:
+                    soak.failed_runs += 1
+                    reconcile(submitter, hands)
+            ground.exchange.control.clear_faults()
+            for symbol in SYMBOLS:
+                naked = longest_naked(ground.exchange.url, symbol, day.open, hands.clock.now())
+                soak.longest_naked = max(soak.longest_naked, naked)
+    finally:
+        alpaca_client.READ_TIMEOUT = usual_timeout
+    return soak
+
+
+def _spoil(ground: Ground, minute: int, seed: int) -> None:
+    """Calls fail all the time; executions are told late, twice and out of order in turns, and now
+    and then a cancellation sticks for a while."""
+    control = ground.exchange.control
+    if minute % TURN:
+        return
+    control.clear_faults()
+    control.set_random_faults(FAILING, seed * 1_000 + minute, KINDS, hold=STALL)
+    match minute // TURN % 5:
+        case 0:
+            control.fault_fills(drop=2, reads=6)
+        case 1:
+            control.fault_fills(double=3)
+        case 2:
+            control.fault_fills(reorder=3)
+        case 3:
+            control.stick_cancels(1)
+    control.limit_fills(Decimal(40) if minute // TURN % 2 else None)
