@@ -20,6 +20,7 @@ from tradewind_local.replay.plan import (
     recorded_plan,
     simulated_plan,
 )
+from tradewind_local.switch_commands.commands import flatten, switch
 
 
 @click.group(cls=OneLineGroup)
@@ -28,6 +29,8 @@ def main() -> None:
 
 
 main.add_command(bars)
+main.add_command(switch)
+main.add_command(flatten)
 
 
 @main.command()

@@ -1,0 +1,1 @@
+"""``tradewind switch`` and ``tradewind flatten``: the hand at the trading switch."""
