@@ -33,6 +33,21 @@ def test_a_snapshot_survives_its_way() -> None:
     assert state.account == broker.account()
 
 
+def test_two_snapshots_of_one_minute_lie_beside_each_other() -> None:
+    """A failed run and the safety check may both be reconciled in the same minute."""
+    payloads = FakePayloads()
+    refs = [
+        sync_broker(
+            CYCLE,
+            broker=FakeBroker(orders_by_id=orders),
+            payloads=payloads,
+            clock=FakeClock(AT + timedelta(seconds=later)),
+        )
+        for later, orders in ((0, {}), (1, {"o": an_order()}))
+    ]
+    assert [len(load_state(payloads.get(ref)).orders) for ref in refs] == [0, 1]
+
+
 def test_the_brokers_clock_is_asked_once_a_session() -> None:
     broker = FakeBroker()
     assert synced(cycle_at(OPEN), broker).next_close == broker.closes_at

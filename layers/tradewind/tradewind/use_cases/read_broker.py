@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -41,9 +42,7 @@ def sync_broker(cycle: Cycle, *, broker: Broker, payloads: Payloads, clock: Cloc
     state = read_broker_state(broker, clock)
     if cycle.bar_time == cycle.session.open:
         state = replace(state, next_close=broker.next_close())
-    return payloads.put(
-        f"cycles/{cycle.execution}/broker.json", dump_state(state), len(state.orders)
-    )
+    return _pass_on(cycle, "broker", state, payloads)
 
 
 def follow_orders(
@@ -69,9 +68,15 @@ def follow_orders(
         clock.sleep(pause)
         waited, pause = waited + pause, FOLLOW_POLL
     state = read_broker_state(broker, clock)
-    return payloads.put(
-        f"cycles/{cycle.execution}/followed.json", dump_state(state), len(state.orders)
-    )
+    return _pass_on(cycle, "followed", state, payloads)
+
+
+def _pass_on(cycle: Cycle, what: str, state: BrokerState, payloads: Payloads) -> PayloadRef:
+    """Two reconciliations of a minute have one name, and must not change each other's object."""
+    body = dump_state(state)
+    digest = hashlib.sha256(body).hexdigest()[:16]
+    key = f"cycles/{cycle.execution}/{what}-{digest}.json"
+    return payloads.put(key, body, len(state.orders))
 
 
 def _at_rest(intent_id: str, broker: Broker) -> bool:
