@@ -110,6 +110,7 @@ def _replay_on(twin: LocalTwin, plan: ReplayPlan, console: Console) -> dict[str,
         return build_summary(
             plan=plan,
             runs=runs,
+            reconciliations=driver.reconciliations,
             added={name: after[name] - before[name] for name in after},
             profit=ledger.profit_and_loss(),
             exchange=twin.market.summary(),

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from tradewind.market.bar import to_iso
 from tradewind.orders.ids import owner_of
 
-from tradewind_local.replay.driver import MinuteRun
+from tradewind_local.replay.driver import MinuteRun, Reconciliation
 from tradewind_local.replay.ledger import ProfitAndLoss
 from tradewind_local.replay.plan import ReplayPlan
 from tradewind_local.replay.reports import percentile
@@ -45,6 +46,7 @@ def sound(summary: Mapping[str, Any]) -> bool:
     """Whether every run succeeded, every message arrived, and the books are the exchange's."""
     return bool(
         not summary["executions_failed"]
+        and all(run["status"] == "SUCCEEDED" for run in summary["reconciliations"])
         and not summary["undelivered"]
         and not summary["dead_letters"]
         and summary["positions_match"]
@@ -55,6 +57,7 @@ def build_summary(
     *,
     plan: ReplayPlan,
     runs: Sequence[MinuteRun],
+    reconciliations: Sequence[Reconciliation],
     added: Mapping[str, int],
     profit: ProfitAndLoss,
     exchange: Mapping[str, Any],
@@ -86,6 +89,16 @@ def build_summary(
         "failures": [
             {"bar_time": run.bar_time.isoformat(), "error": run.error}
             for run in failures[:_FAILURES_SHOWN]
+        ],
+        "reconciliations": [
+            {
+                "minute": to_iso(run.minute),
+                "why": run.why,
+                "status": run.status,
+                "reason": run.reason,
+                "intents": list(run.intents),
+            }
+            for run in reconciliations
         ],
         "bars_stored": added["bars"],
         "predictions": added["predictions"],
@@ -132,6 +145,9 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     )
     for failure in summary["failures"]:
         row("", f"{failure['bar_time']}: {failure['error']}")
+    for run in summary["reconciliations"]:
+        done = ", ".join(run["intents"]) or "nothing to put right"
+        row("reconciliation", f"{run['minute']} {run['why']}: {run['status'].lower()}, {done}")
     row("bars stored", summary["bars_stored"])
     row("predictions, decisions", f"{summary['predictions']}, {summary['decisions']}")
     row(

@@ -157,6 +157,7 @@ class LocalTwin:
         """Keys that only the simulated exchange takes (it takes any)."""
         values: dict[str, dict[str, str]] = {
             "BrokerSecret": {"api_key": "SIMULATED", "secret_key": "simulated"},
+            "PaperBrokerSecret": {"api_key": "SIMULATED", "secret_key": "simulated"},
             "AlphaVantageSecret": {"api_key": "SIMULATED"},
             "SlackSecret": {"webhook_url": f"{self.exchange.url}/slack/simulated"},
         }

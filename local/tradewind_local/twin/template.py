@@ -8,8 +8,8 @@ The template itself is never edited: it is read, changed in memory and handed ov
    expands the SAM resources.
 3. Resources the local cloud cannot run are taken out, and what refers to them gets a stand-in
    value. Each is listed as :class:`LeftOut`.
-4. Schedules are deployed disabled: a replay calls their targets itself. An API's address becomes
-   that of the local cloud.
+4. Schedules and rules are deployed disabled: they would fire by the real clock, so a replay calls
+   their targets itself. An API's address becomes that of the local cloud.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def leave_out_layers(template: Template) -> tuple[Template, list[LeftOut]]:
 
 def disable_schedules(template: Template) -> None:
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Scheduler::Schedule":
+        if resource["Type"] in ("AWS::Scheduler::Schedule", "AWS::Events::Rule"):
             resource["Properties"]["State"] = "DISABLED"
 
 

@@ -51,6 +51,8 @@ def test_orders_without_intent(orders: list[Any], intents: set[str], expected: i
     [
         ({}, True),
         ({"executions_failed": 1}, False),
+        ({"reconciliations": [{"status": "SUCCEEDED"}]}, True),
+        ({"reconciliations": [{"status": "SUCCEEDED"}, {"status": "FAILED"}]}, False),
         ({"undelivered": {"alerts-record": 2}}, False),
         ({"dead_letters": {"TradeLogDead": 1}}, False),
         ({"positions_match": False}, False),
@@ -59,6 +61,7 @@ def test_orders_without_intent(orders: list[Any], intents: set[str], expected: i
 def test_a_sound_session(otherwise: dict[str, Any], expected: bool) -> None:
     session = {
         "executions_failed": 0,
+        "reconciliations": [],
         "undelivered": {},
         "dead_letters": {},
         "positions_match": True,
