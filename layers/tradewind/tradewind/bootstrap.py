@@ -245,13 +245,15 @@ def trend_model() -> TrendModel:
     return ChampionModel(S3Objects(client("s3"), environment().text("MODEL_BUCKET")))
 
 
-@cache
 def submitter() -> Submitter:
+    """Made for each call: the paper account's keys may have changed since the last one."""
     from tradewind.use_cases.place_order import Submitter
 
     ours = account()
     limits = settings.HardLimits.read(environment())
-    return Submitter(ours.deployment, ours.account, ours.mode, ours.symbols, limits)
+    return Submitter(
+        ours.deployment, ours.account, ours.mode, ours.symbols, limits, paper_broker()
+    )
 
 
 @cache
