@@ -113,7 +113,9 @@ def test_stand_ins_and_the_real_ones_after_them_are_booked_once(data: st.DataObj
         booked += bookable(order, booked, told)
         if data.draw(st.booleans()):
             booked += stand_ins(order, booked, data.draw(moments()))
-            assert quantity(booked) >= order.filled_quantity
+            # Bare executions newer than the order's word: what is missing cannot be told yet.
+            unclear = any(f.cumulative is None and f.at > order.updated_at for f in booked)
+            assert unclear or quantity(booked) >= order.filled_quantity
         assert quantity(booked) <= order.quantity
     everything = [one.fill for one in life]
     last = life[-1].order
@@ -130,15 +132,19 @@ def moments(draw: st.DrawFn) -> datetime:
 
 
 @given(st.data())
-def test_the_real_executions_behind_a_stand_in_add_nothing(data: st.DataObject) -> None:
+def test_of_real_executions_told_after_a_stand_in_only_later_ones_count(
+    data: st.DataObject,
+) -> None:
     life = data.draw(order_lives())
     everything = [one.fill for one in life]
-    last = life[-1].order
-    booked = bookable(last, [], data.draw(st.lists(st.sampled_from(everything), max_size=5)))
-    booked += stand_ins(last, booked, last.updated_at)
-    assert abs(worth(booked) - worth(everything)) <= CENT
-    assert bookable(last, booked, data.draw(st.permutations(everything))) == []
-    assert stand_ins(last, booked, last.updated_at) == []
+    number = data.draw(st.integers(0, len(life) - 1))
+    earlier, later = everything[: number + 1], everything[number + 1 :]
+    order, last = life[number].order, life[-1].order
+    booked = bookable(order, [], data.draw(st.lists(st.sampled_from(earlier), max_size=5)))
+    booked += stand_ins(order, booked, order.updated_at)
+    assert abs(worth(booked) - worth(earlier)) <= CENT
+    assert bookable(last, booked, data.draw(st.permutations(everything))) == later
+    assert stand_ins(last, [*booked, *later], last.updated_at) == []
 
 
 @given(st.data())

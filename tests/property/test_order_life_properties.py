@@ -38,8 +38,10 @@ def at(second: int) -> datetime:
 @st.composite
 def lives(draw: st.DrawFn) -> list[Snapshot]:
     """What a broker truly says of one order as time passes: executions only add up, also after the
-    end; the first final word is the last one; only some answers name the parent."""
+    end; the first final word is the last one; only some answers name the parent; several words may
+    be heard at the same moment."""
     length = draw(st.integers(1, 8))
+    at_once = draw(st.integers(1, 3))
     ends_at = draw(st.integers(0, 10))
     final = draw(st.sampled_from(FINAL))
     filled = sorted(draw(st.lists(st.integers(0, QUANTITY), min_size=length, max_size=length)))
@@ -56,7 +58,7 @@ def lives(draw: st.DrawFn) -> list[Snapshot]:
                     parent_order_id=draw(st.sampled_from([None, "entry-1"])),
                     updated_at=at(number),
                 ),
-                at(number),
+                at(number // at_once),
             )
         )
     return snapshots
@@ -121,11 +123,22 @@ def test_an_older_snapshot_changes_nothing(
     assert merge(known, seen.order, known.as_of - timedelta(seconds=seconds)) == known
 
 
+@given(any_history, any_snapshots(), st.integers(0, 9))
+def test_an_open_word_with_fewer_executions_is_an_old_one(
+    history: list[Snapshot], seen: Snapshot, seconds: int
+) -> None:
+    known = after(history)
+    assert known is not None
+    fewer = max(known.order.filled_quantity - 1, Decimal(0))
+    order = replace(seen.order, filled_quantity=fewer, status=OrderStatus.NEW)
+    if known.order.filled_quantity > 0:
+        assert merge(known, order, known.as_of + timedelta(seconds=seconds)) == known
+
+
 @given(any_history, any_snapshots())
 def test_the_same_snapshot_twice_is_once(history: list[Snapshot], seen: Snapshot) -> None:
     once = after([*history, seen])
     assert after([seen], once) == once
-    assert after(history, after(history)) == after(history)
 
 
 @given(st.data())

@@ -5,6 +5,7 @@ The order buys 10 shares. An execution is written as (id, quantity, cumulative),
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal as D
 
@@ -23,6 +24,7 @@ def order_filled(quantity: int, average: str | None = "100") -> BrokerOrder:
         status=OrderStatus.PARTIALLY_FILLED,
         filled_quantity=D(quantity),
         filled_avg_price=None if average is None else D(average),
+        updated_at=START + timedelta(seconds=quantity // 5),
     )
 
 
@@ -45,6 +47,7 @@ def fills(*told: Told, price: str = "100") -> list[BrokerFill]:
 
 
 A, B, C = ("a", 3, 3), ("b", 2, 5), ("c", 5, 10)
+B_AT = timedelta(seconds=1)
 A_BARE, B_BARE, C_BARE = ("a", 3, None), ("b", 2, None), ("c", 5, None)
 FOR_A, FOR_B = ("synthetic-order-1-3", 3, 3), ("synthetic-order-1-5", 2, 5)
 FOR_A_AND_B = ("synthetic-order-1-5", 5, 5)
@@ -128,7 +131,7 @@ def test_a_stand_in_says_what_it_is() -> None:
     assert is_synthetic(fill)
     assert not is_synthetic(fills(A)[0])
     assert fill == BrokerFill(
-        "synthetic-order-1-5", "order-1", "AAPL", Side.BUY, D(2), D(100), START, D(5)
+        "synthetic-order-1-5", "order-1", "AAPL", Side.BUY, D(2), D(100), START + B_AT, D(5)
     )
 
 
@@ -171,6 +174,14 @@ def test_the_price_makes_the_sum_fit(average: str, price: str, quantity: int, wa
     fill = missing_fill(order_filled(10, average), booked, START)
     assert fill is not None
     assert fill.price == D(wanted)
+
+
+def test_bare_executions_newer_than_the_orders_word_are_no_part_of_it() -> None:
+    """Which of the missing shares they are cannot be told; the next snapshot will."""
+    order = order_filled(5)
+    assert missing_fill(order, fills(A_BARE, C_BARE)[1:], START) is None
+    later = replace(order, updated_at=START + timedelta(seconds=2), filled_quantity=D(10))
+    assert missing_fill(later, fills(A_BARE, C_BARE)[1:], START) is not None
 
 
 def test_without_a_price_nothing_is_made_up() -> None:
