@@ -81,11 +81,22 @@ def buy_one(client: BrokerClient, market: Market, **changes: Any) -> BrokerOrder
     """Buy at the market, and be sure that it was bought."""
     market.needs_open_session()
     sent = client.submit(market_buy(market, **changes))
-    for _ in range(50):
-        order = client.order(sent.order_id)
-        if order is not None and order.filled_quantity == order.quantity:
-            return order
-    raise AssertionError("a market order in an open session did not fill")
+    assert market.until(lambda: status_of(client, sent.order_id) == "filled")
+    order = client.order(sent.order_id)
+    assert order is not None
+    return order
+
+
+def status_of(client: BrokerClient, order_id: str) -> str:
+    order = client.order(order_id)
+    assert order is not None
+    return order.status
+
+
+def cancel(client: BrokerClient, market: Market, order_id: str) -> None:
+    """Cancel, and be sure that it was: a broker only promises to try."""
+    client.cancel(order_id)
+    assert market.until(lambda: status_of(client, order_id) == "canceled")
 
 
 def legs_of(client: BrokerClient, market: Market, parent: BrokerOrder) -> dict[str, BrokerOrder]:

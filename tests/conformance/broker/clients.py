@@ -105,7 +105,7 @@ class AlpacaPyClient:
     def replace(self, order_id: str, request: ReplaceRequest) -> BrokerOrder:
         changes = ReplaceOrderRequest.model_construct(
             **_given(
-                qty=_number(request.quantity),
+                qty=None if request.quantity is None else int(request.quantity),
                 limit_price=_number(request.limit_price),
                 stop_price=_number(request.stop_price),
                 trail=_number(request.trail),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,9 @@ PAPER_URL = "https://paper-api.alpaca.markets"
 PAPER_DATA_URL = "https://data.alpaca.markets"
 PAPER_KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 TIMEOUT = 30
+CALLS_OF_A_CASE = 60
+# How long a real broker may take to carry something out: so many looks, so many seconds apart.
+TRIES, PAUSE = 20, 0.5
 
 
 @dataclass
@@ -43,7 +47,8 @@ class Market:
     control: ExchangeControl | None = None
 
     def __post_init__(self) -> None:
-        self.begun = datetime.now(UTC) if self.control is None else OPEN - MINUTE
+        # Clocks differ; what others did in that minute is told apart by its ids.
+        self.begun = datetime.now(UTC) - MINUTE if self.control is None else OPEN - MINUTE
         self._run = f"conformance-{uuid4().hex[:12]}"
         self._ids = 0
 
@@ -101,21 +106,40 @@ class Market:
         if not self.is_open:
             pytest.skip("the market is closed, and this case trades")
 
+    def wait_for_budget(self) -> None:
+        """Begin a case with enough calls left in the broker's minute."""
+        headers = self.call("GET", "/v2/clock").headers
+        if int(headers.get("X-RateLimit-Remaining", CALLS_OF_A_CASE)) < CALLS_OF_A_CASE:
+            time.sleep(max(0.0, int(headers["X-RateLimit-Reset"]) - time.time()) + 1)
+
+    def until(self, true: Callable[[], bool]) -> bool:
+        """Whether something comes true: at once in the simulated market, in a while elsewhere."""
+        for _ in range(1 if self.control is not None else TRIES):
+            if true():
+                return True
+            time.sleep(0 if self.control is not None else PAUSE)
+        return False
+
     def clean_up(self) -> None:
         """Cancel what a case left, and sell what it bought."""
-        bought = Decimal(0)
-        after = self.begun.isoformat().replace("+00:00", "Z")
-        query = {"status": "all", "after": after, "limit": 500}
-        left = self.call("GET", "/v2/orders", params=query).json()
-        for order in left:
-            if not self.is_ours(order["client_order_id"]):
-                continue
-            filled = Decimal(order["filled_qty"])
-            bought += filled if order["side"] == "buy" else -filled
-            if order["status"] in ("new", "accepted", "partially_filled", "held", "pending_new"):
-                self.call("DELETE", f"/v2/orders/{order['id']}")
+        for order in self._own_orders("open"):
+            self.call("DELETE", f"/v2/orders/{order['id']}")
+        self.until(lambda: not self._own_orders("open"))
+        bought = sum(
+            (
+                Decimal(order["filled_qty"]) * (1 if order["side"] == "buy" else -1)
+                for order in self._own_orders("all")
+            ),
+            Decimal(0),
+        )
         if bought > 0:
             self.call("DELETE", f"/v2/positions/{self.symbol}", params={"qty": str(bought)})
+
+    def _own_orders(self, status: str) -> list[dict[str, Any]]:
+        after = self.begun.isoformat().replace("+00:00", "Z")
+        query = {"status": status, "after": after, "limit": 500}
+        found: list[dict[str, Any]] = self.call("GET", "/v2/orders", params=query).json()
+        return [order for order in found if self.is_ours(order["client_order_id"])]
 
 
 def simulated_bars() -> list[Bar]:
@@ -155,4 +179,6 @@ def paper_market(environment: Callable[[str], str | None]) -> Market:
     if not key or not secret:
         pytest.skip(f"the paper account needs {' and '.join(PAPER_KEYS)} in the environment")
     url = (environment("APCA_PAPER_URL") or PAPER_URL).rstrip("/")
-    return Market(url, PAPER_DATA_URL, key, secret)
+    market = Market(url, PAPER_DATA_URL, key, secret)
+    market.wait_for_budget()
+    return market

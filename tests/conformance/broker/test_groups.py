@@ -9,6 +9,7 @@ from tradewind.orders.model import OrderClass, OrderType, TimeInForce
 from tests.conformance.broker.asking import (
     bracket_buy,
     buy_one,
+    cancel,
     change,
     legs_of,
     limit_buy,
@@ -16,12 +17,16 @@ from tests.conformance.broker.asking import (
     oto_buy,
     refused,
     sell,
+    status_of,
 )
 from tests.conformance.broker.clients import BrokerClient
 from tests.conformance.broker.markets import Market
 
 TEN = Decimal(10)
-CANCELLED = ("canceled", "pending_cancel")
+
+
+def is_cancelled(client: BrokerClient, market: Market, order_id: str) -> bool:
+    return market.until(lambda: status_of(client, order_id) == "canceled")
 
 
 def test_legs_are_held_until_the_entry_fills(broker_client: BrokerClient, market: Market) -> None:
@@ -44,21 +49,17 @@ def test_cancelling_the_entry_cancels_the_group(
 ) -> None:
     entry = broker_client.submit(bracket_buy(market))
     legs = legs_of(broker_client, market, entry)
-    broker_client.cancel(entry.order_id)
-    for order_id in (entry.order_id, *(leg.order_id for leg in legs.values())):
-        found = broker_client.order(order_id)
-        assert found is not None
-        assert found.status in CANCELLED
+    cancel(broker_client, market, entry.order_id)
+    for leg in legs.values():
+        assert is_cancelled(broker_client, market, leg.order_id)
 
 
 def test_cancelling_a_leg_cancels_the_group(broker_client: BrokerClient, market: Market) -> None:
     entry = broker_client.submit(bracket_buy(market))
     legs = legs_of(broker_client, market, entry)
-    broker_client.cancel(legs["stop"].order_id)
+    cancel(broker_client, market, legs["stop"].order_id)
     for order_id in (entry.order_id, legs["limit"].order_id):
-        found = broker_client.order(order_id)
-        assert found is not None
-        assert found.status in CANCELLED
+        assert is_cancelled(broker_client, market, order_id)
 
 
 def test_an_otos_price_can_be_replaced_and_its_quantity_not(
@@ -69,9 +70,7 @@ def test_an_otos_price_can_be_replaced_and_its_quantity_not(
     lower = market.far_below("0.45")
     moved = broker_client.replace(entry.order_id, change(market, limit_price=lower))
     assert (moved.limit_price, moved.replaces) == (lower, entry.order_id)
-    old = broker_client.order(entry.order_id)
-    assert old is not None
-    assert old.status in ("replaced", "pending_replace")
+    assert market.until(lambda: status_of(broker_client, entry.order_id) == "replaced")
     more = change(market, quantity=Decimal(2))
     status, _ = refused(lambda: broker_client.replace(moved.order_id, more))
     assert status in (403, 422)
@@ -84,7 +83,9 @@ def test_a_brackets_leg_can_be_replaced(broker_client: BrokerClient, market: Mar
     request = change(market, stop_price=leg.stop_price - 1)
     moved = broker_client.replace(leg.order_id, request)
     assert (moved.stop_price, moved.replaces) == (leg.stop_price - 1, leg.order_id)
-    assert legs_of(broker_client, market, entry)["stop"].order_id == moved.order_id
+    assert market.until(
+        lambda: legs_of(broker_client, market, entry)["stop"].order_id == moved.order_id
+    )
 
 
 def test_legs_come_alive_with_the_last_share_only(
@@ -234,6 +235,7 @@ def test_a_simple_order_is_replaced_by_another(broker_client: BrokerClient, mark
     moved = broker_client.replace(sent.order_id, request)
     assert moved.order_id != sent.order_id
     assert (moved.client_order_id, moved.quantity) == (request.client_order_id, 2)
+    assert market.until(lambda: status_of(broker_client, sent.order_id) == "replaced")
     again = change(market, limit_price=market.far_below("0.3"))
     assert refused(lambda: broker_client.replace(sent.order_id, again))[0] == 422
 

@@ -6,7 +6,15 @@ from decimal import Decimal
 
 from tradewind.orders.model import OrderType, TimeInForce
 
-from tests.conformance.broker.asking import CENT, buy_one, limit_buy, market_buy, refused, sell
+from tests.conformance.broker.asking import (
+    CENT,
+    buy_one,
+    cancel,
+    limit_buy,
+    market_buy,
+    refused,
+    sell,
+)
 from tests.conformance.broker.clients import BrokerClient
 from tests.conformance.broker.markets import Market
 
@@ -19,7 +27,7 @@ def test_a_resting_sale_holds_its_shares(broker_client: BrokerClient, market: Ma
     held = Decimal(_position(market)["qty"])
     another = sell(market, OrderType.LIMIT, limit_price=market.far_above(), quantity=held)
     assert refused(lambda: broker_client.submit(another)) == FORBIDDEN
-    broker_client.cancel(resting.order_id)
+    cancel(broker_client, market, resting.order_id)
     assert _position(market)["qty_available"] == _position(market)["qty"]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conformance.broker.asking import limit_buy, market_buy, refused
+from tests.conformance.broker.asking import cancel, limit_buy, market_buy, refused
 from tests.conformance.broker.clients import BrokerClient
 from tests.conformance.broker.markets import Market
 
@@ -37,7 +37,7 @@ def test_an_id_is_taken_once_and_for_ever(broker_client: BrokerClient, market: M
     first = broker_client.submit(request)
     other = replace(request, limit_price=market.far_below("0.4"))
     assert refused(lambda: broker_client.submit(other)) == (422, 40010001)
-    broker_client.cancel(first.order_id)
+    cancel(broker_client, market, first.order_id)
     assert refused(lambda: broker_client.submit(other)) == (422, 40010001)
     found = broker_client.order_by_client_id(request.client_order_id)
     assert found is not None

@@ -6,14 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.conformance.broker.asking import bracket_buy, buy_one, limit_buy, sell
+from tests.conformance.broker.asking import bracket_buy, buy_one, cancel, limit_buy, sell
 from tests.conformance.broker.clients import BrokerClient
 from tests.conformance.broker.markets import OPEN, Market
 
 
 def test_every_order_is_listed_once(broker_client: BrokerClient, market: Market) -> None:
     sent = [broker_client.submit(limit_buy(market)) for _ in range(3)]
-    broker_client.cancel(sent[0].order_id)
+    cancel(broker_client, market, sent[0].order_id)
     listed = [
         order.order_id
         for order in broker_client.orders(market.begun)
@@ -35,7 +35,7 @@ def test_open_orders_are_listed_however_old(broker_client: BrokerClient, market:
         old.order_id,
         new.order_id,
     }
-    broker_client.cancel(old.order_id)
+    cancel(broker_client, market, old.order_id)
     assert [order.order_id for order in broker_client.orders(since)] == [new.order_id]
 
 
@@ -122,8 +122,8 @@ def test_symbols_and_sides_are_told_apart(broker_client: BrokerClient, market: M
     other = broker_client.submit(limit_buy(market, symbol="MSFT", limit_price=Decimal(5)))
     assert bought.order_id in {o.order_id for o in broker_client.open_orders(market.symbol)}
     assert other.order_id not in {o.order_id for o in broker_client.open_orders(market.symbol)}
-    broker_client.cancel(bought.order_id)
-    broker_client.cancel(other.order_id)
+    cancel(broker_client, market, bought.order_id)
+    cancel(broker_client, market, other.order_id)
     assert market.simulated
     buy_one(broker_client, market)
     sale = broker_client.submit(sell(market))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradewind.orders.model import OrderType, TimeInForce
 
-from tests.conformance.broker.asking import legs_of, limit_buy, oto_buy
+from tests.conformance.broker.asking import legs_of, limit_buy, oto_buy, status_of
 from tests.conformance.broker.clients import BrokerClient
 from tests.conformance.broker.markets import DAY, Market
 
@@ -18,10 +18,10 @@ def test_a_day_order_dies_at_the_close(broker_client: BrokerClient, market: Mark
     day = broker_client.submit(limit_buy(market))
     kept = broker_client.submit(limit_buy(market, time_in_force=TimeInForce.GTC))
     market.at(DAY - 1, second=59)
-    assert _status(broker_client, day.order_id) == "new"
+    assert status_of(broker_client, day.order_id) == "new"
     market.at(DAY, second=0)
-    assert _status(broker_client, day.order_id) == "expired"
-    assert _status(broker_client, kept.order_id) == "new"
+    assert status_of(broker_client, day.order_id) == "expired"
+    assert status_of(broker_client, kept.order_id) == "new"
 
 
 def test_a_day_stop_leaves_its_shares_naked_at_the_close(
@@ -67,9 +67,9 @@ def test_an_order_at_the_close_trades_there(broker_client: BrokerClient, market:
         )
     )
     market.at(DAY - 1, second=30)
-    assert _status(broker_client, sent.order_id) != "filled"
+    assert status_of(broker_client, sent.order_id) != "filled"
     market.at(DAY, second=0)
-    assert _status(broker_client, sent.order_id) == "filled"
+    assert status_of(broker_client, sent.order_id) == "filled"
 
 
 def test_an_order_that_is_stuck_may_still_fill(broker_client: BrokerClient, market: Market) -> None:
@@ -77,12 +77,6 @@ def test_an_order_that_is_stuck_may_still_fill(broker_client: BrokerClient, mark
     market.simulated.stick_cancels(1)
     sent = broker_client.submit(limit_buy(market, limit_price=Decimal(97)))
     broker_client.cancel(sent.order_id)
-    assert _status(broker_client, sent.order_id) == "pending_cancel"
+    assert status_of(broker_client, sent.order_id) == "pending_cancel"
     market.at(21)
-    assert _status(broker_client, sent.order_id) == "filled"
-
-
-def _status(client: BrokerClient, order_id: str) -> str:
-    order = client.order(order_id)
-    assert order is not None
-    return order.status
+    assert status_of(broker_client, sent.order_id) == "filled"
