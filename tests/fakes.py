@@ -24,6 +24,7 @@ from tradewind.orders.model import (
     ReplaceRequest,
     Side,
 )
+from tradewind.orders.rate_limits import RateLimits
 
 Answer = TypeVar("Answer")
 
@@ -66,17 +67,30 @@ class Fault:
 
 @dataclass
 class FakeBroker:
-    """Takes every order; market and limit orders fill at once at ``price``, stops rest."""
+    """Takes every order; market and limit orders fill at once at ``price``, stops rest.
+
+    ``entries_fill`` limits how much of an entry fills at once; nothing fills in ``halted`` symbols;
+    ``fill`` fills an order by hand. ``stuck_cancels`` leaves cancelled orders in pending_cancel;
+    ``races`` is how much an order fills when it is cancelled. ``dropped_fills`` executions are
+    missing from the next lists. ``calls`` names every call, as the requests it costs.
+    """
 
     price: Decimal = Decimal(100)
     fill_entries: bool = True
+    entries_fill: Decimal | None = None
+    halted: set[str] = field(default_factory=set)
     orders_by_id: dict[str, BrokerOrder] = field(default_factory=dict)
     held: dict[str, Decimal] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     paid: list[BrokerActivity] = field(default_factory=list)
+    executions: list[BrokerFill] = field(default_factory=list)
+    dropped_fills: int = 0
     stuck_cancels: bool = False
+    races: dict[str, Decimal] = field(default_factory=dict)
     closes_at: datetime = SESSION_CLOSE
+    calls: list[str] = field(default_factory=list)
+    limits: RateLimits | None = None
 
     def submit(self, request: OrderRequest) -> BrokerOrder:
         return self._broken("submit", lambda: self._submit(request))
@@ -94,23 +108,34 @@ class FakeBroker:
         return self._broken("order_by_client_id", lambda: self._by_client_id(client_order_id))
 
     def orders(self, since: datetime) -> list[BrokerOrder]:
-        return list(self.orders_by_id.values())
+        """As the broker lists them: open ones, and others that were submitted since."""
+        return self._broken(
+            "orders",
+            lambda: [
+                order
+                for order in self.orders_by_id.values()
+                if not order.status.is_final or order.submitted_at > since
+            ],
+        )
 
     def open_orders(self, symbol: str) -> list[BrokerOrder]:
-        return [
-            order
-            for order in self.orders_by_id.values()
-            if order.symbol == symbol and not order.status.is_final
-        ]
+        return self._broken(
+            "open_orders",
+            lambda: [
+                order
+                for order in self.orders_by_id.values()
+                if order.symbol == symbol and not order.status.is_final
+            ],
+        )
 
     def parent_of(self, order: BrokerOrder) -> BrokerOrder | None:
-        return self.orders_by_id.get(order.parent_order_id or "")
+        return self._broken("parent_of", lambda: self.orders_by_id.get(order.parent_order_id or ""))
 
     def fills(self, since: datetime) -> list[BrokerFill]:
-        return []
+        return self._broken("fills", self._fills)
 
     def activities(self, since: datetime) -> list[BrokerActivity]:
-        return list(self.paid)
+        return self._broken("activities", lambda: list(self.paid))
 
     def cancel_all(self) -> None:
         for order in list(self.orders_by_id.values()):
@@ -131,12 +156,43 @@ class FakeBroker:
         ]
 
     def account(self) -> BrokerAccount:
-        return an_account()
+        return self._broken("account", an_account)
+
+    def fill(self, order_id: str, quantity: Decimal) -> None:
+        """Fill so much more of an order, by hand or as another party's trade does."""
+        order = self.orders_by_id[order_id]
+        filled = order.filled_quantity + quantity
+        done = filled >= order.quantity
+        self.orders_by_id[order_id] = replace(
+            order,
+            filled_quantity=filled,
+            filled_avg_price=self.price,
+            status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,
+        )
+        signed = quantity if order.side is Side.BUY else -quantity
+        self.held[order.symbol] = self.held.get(order.symbol, Decimal(0)) + signed
+        self.executions.append(
+            BrokerFill(
+                f"execution-{len(self.executions) + 1}", order_id, order.symbol, order.side,
+                quantity, self.price, START, filled,
+            )
+        )  # fmt: skip
+        for leg in self._legs(order_id):
+            if done and leg.status is OrderStatus.HELD:
+                self.orders_by_id[leg.order_id] = replace(leg, status=OrderStatus.NEW)
+
+    def _legs(self, order_id: str) -> list[BrokerOrder]:
+        return [leg for leg in self.orders_by_id.values() if leg.parent_order_id == order_id]
+
+    def _fills(self) -> list[BrokerFill]:
+        missing, self.dropped_fills = self.dropped_fills, 0
+        return self.executions[: len(self.executions) - missing]
 
     def next_close(self) -> datetime:
         return self.closes_at
 
     def _broken(self, method: str, call: Callable[[], Answer]) -> Answer:
+        self.calls.append(method)
         for fault in self.faults:
             if fault.method == method and fault.times:
                 fault.times -= 1
@@ -155,8 +211,6 @@ class FakeBroker:
         self.sent.append(request.client_order_id)
         if self._by_client_id(request.client_order_id) is not None:
             raise BrokerRejectedError("client_order_id must be unique", 40010001, 422)
-        stop = request.order_type == "stop"
-        filled = not stop and (self.fill_entries or request.side is Side.SELL)
         order = an_order(
             order_id=f"order-{len(self.orders_by_id) + 1}",
             client_order_id=request.client_order_id,
@@ -164,28 +218,36 @@ class FakeBroker:
             side=request.side,
             order_type=str(request.order_type),
             order_class=str(request.order_class),
-            status=OrderStatus.FILLED if filled else OrderStatus.NEW,
             quantity=request.quantity,
-            filled_quantity=request.quantity if filled else Decimal(0),
             limit_price=request.limit_price,
             stop_price=request.stop_price,
+            time_in_force=str(request.time_in_force),
         )
         self.orders_by_id[order.order_id] = order
-        if filled:
-            signed = request.quantity if request.side is Side.BUY else -request.quantity
-            self.held[request.symbol] = self.held.get(request.symbol, Decimal(0)) + signed
         if request.order_class is OrderClass.OTO:
             leg = an_order(
                 order_id=f"{order.order_id}-stop",
                 client_order_id=f"broker-made-{order.order_id}",
                 symbol=request.symbol,
+                order_class=str(request.order_class),
                 quantity=request.quantity,
                 stop_price=request.stop_loss,
                 parent_order_id=order.order_id,
-                status=OrderStatus.NEW if filled else OrderStatus.HELD,
+                status=OrderStatus.HELD,
             )
             self.orders_by_id[leg.order_id] = leg
-        return order
+        fills_now = self._fills_now(request)
+        if fills_now:
+            self.fill(order.order_id, fills_now)
+        return self.orders_by_id[order.order_id]
+
+    def _fills_now(self, request: OrderRequest) -> Decimal:
+        if request.order_type == "stop" or request.symbol in self.halted:
+            return Decimal(0)
+        if request.side is Side.SELL or self.entries_fill is None:
+            at_once = request.side is Side.SELL or self.fill_entries
+            return request.quantity if at_once else Decimal(0)
+        return min(request.quantity, self.entries_fill)
 
     def _replace(self, order_id: str, request: ReplaceRequest) -> BrokerOrder:
         old = self.orders_by_id[order_id]
@@ -224,8 +286,16 @@ class FakeBroker:
         order = self.orders_by_id[order_id]
         if order.status.is_final:
             raise BrokerRejectedError("order is not cancelable", 42210000, 422)
+        raced = self.races.pop(order_id, None)
+        if raced is not None:
+            self.fill(order_id, raced)
+            order = self.orders_by_id[order_id]
+        if order.status.is_final:
+            return
         status = OrderStatus.PENDING_CANCEL if self.stuck_cancels else OrderStatus.CANCELED
-        self.orders_by_id[order_id] = replace(order, status=status)
+        for one in (order, *self._legs(order_id)):
+            if not one.status.is_final:
+                self.orders_by_id[one.order_id] = replace(one, status=status)
 
 
 @dataclass
@@ -236,6 +306,7 @@ class FakeControl:
     readable: bool = True
     claims: dict[str, int | None] = field(default_factory=dict)
     budget: int = 1000
+    reserve: int = 1000
     entries: set[str] = field(default_factory=set)
     failures: dict[str, datetime] = field(default_factory=dict)
     changes: list[SwitchChange] = field(default_factory=list)
@@ -289,9 +360,12 @@ class FakeControl:
         self, account: str, purpose: RequestPurpose, at: datetime, budget: int, reserve: int
     ) -> bool:
         self._check()
-        if self.budget <= 0 and purpose is RequestPurpose.ENTRY:
+        if purpose is RequestPurpose.PROTECTION and self.reserve > 0:
+            self.reserve -= 1
+        elif self.budget > 0:
+            self.budget -= 1
+        else:
             return False
-        self.budget -= 1
         return True
 
     def note_entry(self, account: str, intent_id: str, *, failed: bool, at: datetime) -> int:

@@ -3,26 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from tradewind.errors import InvalidInputError
+from tradewind.errors import (
+    BrokerRejectedError,
+    InvalidInputError,
+    OutcomeUnknownError,
+    ThrottledError,
+)
+from tradewind.market.cycle import Cycle
 from tradewind.orders.control import SwitchChange, SwitchState
 from tradewind.orders.ids import intent_id
-from tradewind.orders.model import IntentKind, IntentOutcome, IntentStatus, OrderIntent, Side
+from tradewind.orders.model import (
+    BrokerOrder,
+    IntentKind,
+    IntentOutcome,
+    IntentStatus,
+    OrderClass,
+    OrderIntent,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from tradewind.settings import HardLimits
 from tradewind.strategies.decision import Action
 from tradewind.use_cases.place_order import Submitter, place_order
 
-from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, FakeControl, Fault, an_order
+from tests.fakes import (
+    UNREACHABLE,
+    FakeBroker,
+    FakeClock,
+    FakeControl,
+    Fault,
+    an_order,
+    own_id,
+)
 from tests.unit.risk.test_assessment import NOON, cycle_at, run
 
 CYCLE = cycle_at(NOON)
 LIMITS = HardLimits(250, 50, 200, D(30_000), D(2_000_000))
 SUBMITTER = Submitter("here", "paper", "paper", ("AAPL", "MSFT"), LIMITS)
 ENTRY = run(Action.ENTER).intents[0]
+UNCLEAR = OutcomeUnknownError("POST /v2/orders: status 504")
+THROTTLED = ThrottledError("status 429")
+REFUSED = BrokerRejectedError("insufficient buying power", 40310000, 403)
 IN_TIME = CYCLE.run_at + timedelta(seconds=5)
 
 
@@ -33,9 +62,10 @@ def place(
     control: FakeControl | None = None,
     submitter: Submitter = SUBMITTER,
     after: timedelta = timedelta(0),
+    cycle: Cycle = CYCLE,
 ) -> IntentOutcome:
     return place_order(
-        CYCLE,
+        cycle,
         intent,
         submitter=submitter,
         broker=broker or FakeBroker(),
@@ -74,29 +104,101 @@ def test_an_entry_leaves_once_with_its_stop() -> None:
     assert (stop.quantity, stop.stop_price) == (ENTRY.quantity, ENTRY.stop_price)
 
 
+EXIT = identified(
+    ENTRY, kind=IntentKind.EXIT, side=Side.SELL, expires_at=None, stop_price=D("98.50")
+)
+REPRICE = identified(EXIT, kind=IntentKind.REPRICE, target_order_id="x")
+LATER = ENTRY.bar_time + timedelta(minutes=3)
+
+# Every field of an intent, forged: alone, and with an id that fits it.
 FORGED = [
-    ("another account", replace(ENTRY, account="live"), "wrong_account"),
-    ("another mode", replace(ENTRY, mode="live"), "wrong_mode"),
-    ("another minute", replace(ENTRY, bar_time=NOON - timedelta(minutes=1)), "wrong_minute"),
-    ("content changed under its id", replace(ENTRY, symbol="MSFT"), "wrong_identity"),
+    ("its id", replace(ENTRY, intent_id=own_id("forged")), "wrong_identity"),
+    ("another deployment's id",
+     replace(ENTRY, intent_id=ENTRY.intent_id.replace("tw-", "tw-0")), "wrong_identity"),
+    ("another account", identified(ENTRY, account="live"), "wrong_account"),
+    ("another strategy under its id", replace(ENTRY, strategy="mine"), "wrong_identity"),
+    ("another mode", identified(ENTRY, mode="live"), "wrong_mode"),
+    ("another session", identified(ENTRY, session=date(2020, 11, 13)), "wrong_minute"),
+    ("another minute", identified(ENTRY, bar_time=NOON - timedelta(minutes=1)), "wrong_minute"),
+    ("another symbol under its id", replace(ENTRY, symbol="MSFT"), "wrong_identity"),
     ("a symbol that is not traded", identified(ENTRY, symbol="GME"), "symbol_not_allowed"),
-    ("too much money", replace(ENTRY, quantity=D(300)), "order_notional"),
-    ("no expiry", replace(ENTRY, expires_at=None), "incomplete_entry"),
-    ("no stop", replace(ENTRY, stop_price=None), "incomplete_entry"),
-    ("a stop above its limit", replace(ENTRY, stop_price=D(101)), "stop_above_limit"),
+    ("another revision under its id", replace(ENTRY, revision=7), "wrong_identity"),
     ("a short sale as an entry", identified(ENTRY, side=Side.SELL), "wrong_side"),
     ("a purchase as an exit", identified(ENTRY, kind=IntentKind.EXIT), "wrong_side"),
-]
+    ("a purchase as protection", identified(ENTRY, kind=IntentKind.PROTECT), "wrong_side"),
+    ("too much money", replace(ENTRY, quantity=D(300)), "order_notional"),
+    ("too high a limit", replace(ENTRY, limit_price=D(1000)), "order_notional"),
+    ("no limit", replace(ENTRY, limit_price=None), "incomplete_entry"),
+    ("at the market", replace(ENTRY, order_type=OrderType.MARKET), "entry_not_allowed"),
+    ("a stop entry", replace(ENTRY, order_type=OrderType.STOP_LIMIT), "entry_not_allowed"),
+    ("a bracket without its second price", replace(ENTRY, order_class=OrderClass.BRACKET),
+     "entry_not_allowed"),
+    ("at the opening auction", replace(ENTRY, time_in_force=TimeInForce.OPG),
+     "entry_not_allowed"),
+    ("no expiry", replace(ENTRY, expires_at=None), "incomplete_entry"),
+    ("an expiry far ahead", replace(ENTRY, expires_at=LATER), "wrong_minute"),
+    ("no stop", replace(ENTRY, stop_price=None), "incomplete_intent"),
+    ("a stop above its limit", replace(ENTRY, stop_price=D(101)), "stop_above_limit"),
+    ("an exit without the stop to put back", replace(EXIT, stop_price=None), "incomplete_intent"),
+    ("a repricing of no order", replace(REPRICE, target_order_id=None), "incomplete_intent"),
+    ("a repricing to no price", replace(REPRICE, stop_price=None), "incomplete_intent"),
+    ("the cancellation of no order",
+     replace(identified(EXIT, kind=IntentKind.CANCEL_STOP), target_order_id=None),
+     "incomplete_intent"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("intent", "code"), [row[1:] for row in FORGED], ids=[str(row[0]) for row in FORGED]
 )
 def test_a_forged_intent_sends_nothing(intent: OrderIntent, code: str) -> None:
-    broker = FakeBroker()
+    broker = FakeBroker(held={"AAPL": D(10)})
     outcome = place(intent, broker=broker)
     assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, code)
+    assert broker.calls == []
+
+
+INVALID = [
+    ("a fraction with legs", replace(ENTRY, quantity=D("2.5"))),
+    ("a limit between two ticks", replace(ENTRY, limit_price=D("100.303"))),
+    ("a stop between two ticks", replace(ENTRY, stop_price=D("98.505"))),
+    ("ten decimals", replace(ENTRY, quantity=D("1.0000000001"))),
+]
+
+
+@pytest.mark.parametrize("intent", [row[1] for row in INVALID], ids=[row[0] for row in INVALID])
+def test_an_order_that_breaks_the_brokers_rules_is_not_sent(intent: OrderIntent) -> None:
+    broker = FakeBroker()
+    outcome = place(intent, broker=broker)
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.REJECTED, "invalid_order")
     assert broker.sent == []
+
+
+FORGED_CYCLES = [
+    ("another deployment", replace(CYCLE, deployment="there"), "wrong_deployment"),
+    ("another account", replace(CYCLE, account="live"), "wrong_account"),
+    ("another mode", replace(CYCLE, mode="live"), "wrong_mode"),
+    ("another minute", replace(CYCLE, bar_time=LATER), "wrong_minute"),
+]
+
+
+@pytest.mark.parametrize(
+    ("cycle", "code"), [row[1:] for row in FORGED_CYCLES], ids=[str(r[0]) for r in FORGED_CYCLES]
+)
+def test_a_forged_run_sends_nothing(cycle: Cycle, code: str) -> None:
+    broker = FakeBroker()
+    outcome = place(ENTRY, broker=broker, cycle=cycle)
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, code)
+    assert broker.calls == []
+
+
+def test_a_run_of_the_future_enters_nothing() -> None:
+    # A forger who has everything fit: the real clock does not.
+    cycle = replace(CYCLE, bar_time=LATER)
+    forged = identified(ENTRY, bar_time=LATER, expires_at=cycle.run_at + timedelta(seconds=45))
+    broker = FakeBroker()
+    assert place(forged, broker=broker, cycle=cycle).reason_code == "wrong_minute"
+    assert broker.calls == []
 
 
 GATES = [
@@ -117,11 +219,6 @@ def test_gates_stop_entries(control: FakeControl, limits: HardLimits, code: str)
                     submitter=replace(SUBMITTER, limits=limits))  # fmt: skip
     assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, code)
     assert broker.sent == []
-
-
-EXIT = identified(
-    ENTRY, kind=IntentKind.EXIT, side=Side.SELL, expires_at=None, stop_price=D("98.50")
-)
 
 
 FORGED_OTHERS = [
@@ -228,4 +325,71 @@ def test_shadow_mode_sends_nothing() -> None:
         clock=FakeClock(IN_TIME),
     )
     assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, "shadow_mode")
+    assert broker.sent == []
+
+
+def test_the_switch_is_read_right_before_each_attempt() -> None:
+    # It falls while the first attempt is being throttled.
+    control = FakeControl()
+    broker = FakeBroker()
+
+    def throttle(request: OrderRequest) -> BrokerOrder:
+        control.state = SwitchState.HALTED
+        raise THROTTLED
+
+    broker.submit = throttle  # type: ignore[method-assign]
+    outcome = place(ENTRY, broker=broker, control=control)
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, "switch")
+
+
+def test_the_clock_is_read_after_every_wait() -> None:
+    # In time when it began; then the broker asked for patience.
+    broker = FakeBroker(faults=[Fault("submit", ThrottledError("429", retry_after=3))])
+    outcome = place(ENTRY, broker=broker, after=timedelta(seconds=38))
+    assert (outcome.status, broker.sent) == (IntentStatus.EXPIRED_UNSENT, [])
+
+
+def test_a_submitter_that_lost_its_lease_changes_nothing() -> None:
+    # It stood still for a minute between its lease and its order; another one has taken over.
+    class Stolen(FakeControl):
+        def holds_lease(self, account: str, fence: int) -> bool:
+            return False
+
+    for intent in (ENTRY, EXIT):
+        broker = FakeBroker(held={"AAPL": D(10)})
+        outcome = place(intent, broker=broker, control=Stolen())
+        assert outcome.reason_code == "another_run_is_sending"
+        assert broker.sent == []
+
+
+def test_every_kind_of_intent_is_claimed_under_the_fence() -> None:
+    control = FakeControl(fence=7)
+    place(ENTRY, control=control)
+    place(EXIT, control=control)
+    assert control.claims == {ENTRY.intent_id: 7, EXIT.intent_id: 7}
+
+
+@pytest.mark.parametrize("state", [SwitchState.REDUCING, SwitchState.HALTED])
+def test_protection_and_repricing_go_on_whatever_the_switch_says(state: SwitchState) -> None:
+    stop = an_order(order_id="x", quantity=D(4))
+    broker = FakeBroker(held={"AAPL": D(10)}, orders_by_id={"x": stop})
+    control = FakeControl(state=state)
+    protect = identified(EXIT, kind=IntentKind.PROTECT)
+    assert place(protect, broker=broker, control=control).status is IntentStatus.SUBMITTED
+    raised = replace(REPRICE, stop_price=D("99.10"))
+    assert place(raised, broker=broker, control=control).status is IntentStatus.SUBMITTED
+
+
+def test_entries_are_cancelled_while_halted() -> None:
+    entry = an_order(order_id="x", side=Side.BUY, order_type="limit")
+    broker = FakeBroker(orders_by_id={"x": entry})
+    intent = identified(EXIT, kind=IntentKind.CANCEL_ENTRY, target_order_id="x")
+    place(intent, broker=broker, control=FakeControl(state=SwitchState.HALTED))
+    assert broker.orders_by_id["x"].status is OrderStatus.CANCELED
+
+
+def test_an_entry_does_not_leave_beside_another_deployment() -> None:
+    theirs = an_order(order_id="x", client_order_id=own_id("1", "another"))
+    broker = FakeBroker(orders_by_id={"x": theirs})
+    assert place(ENTRY, broker=broker).reason_code == "second_deployment"
     assert broker.sent == []

@@ -1,22 +1,22 @@
-"""What each kind of intent does at the broker, step by step.
+"""What each kind of intent but an exit does at the broker, step by step; exits are in ``exits``.
 
 Every procedure may be run again from its start after being cut off anywhere: it first asks what is
-already there.
+already there. ``first`` says that the claim of the intent proves there was no earlier attempt, and
+saves that question.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from decimal import Decimal
 
 from tradewind.errors import (
     BrokerRejectedError,
+    BrokerUnavailableError,
     InvalidInputError,
-    OutcomeUnknownError,
     RetryableError,
-    ThrottledError,
 )
-from tradewind.orders.ids import is_ours, protect_id, tag_of
+from tradewind.orders.cancelling import cancel_and_wait
+from tradewind.orders.ids import protect_id
 from tradewind.orders.model import (
     BrokerOrder,
     IntentOutcome,
@@ -29,199 +29,151 @@ from tradewind.orders.model import (
     Side,
     TimeInForce,
 )
+from tradewind.orders.order_rules import fault_of_replacement, is_whole
 from tradewind.orders.ports import Broker
-from tradewind.orders.protection import resting_stops
-from tradewind.orders.submission import Pacing, carry_out, outcome, send_once, submitted
+from tradewind.orders.submission import (
+    Pacing,
+    carry_out,
+    look_up,
+    outcome,
+    send_once,
+    submitted,
+)
+from tradewind.orders.symbol_orders import covered, held, rival_order, target_of
 
-CANCEL_WAIT = 6.0  # seconds until a cancellation counts as stuck
-CANCEL_POLL = 0.1
-
-
-def enter(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
-    """Buy with a marketable limit; its protective stop rests behind it (OTO, GTC)."""
-    return send_once(
-        intent.intent_id,
-        OrderRequest(
-            client_order_id=intent.intent_id,
-            symbol=intent.symbol,
-            side=Side.BUY,
-            quantity=intent.quantity,
-            order_type=intent.order_type,
-            time_in_force=intent.time_in_force,
-            order_class=OrderClass.OTO,
-            limit_price=intent.limit_price,
-            stop_loss=_stop_of(intent),
-        ),
-        broker,
-        pacing,
-    )
+# How long the fill of an entry without a stop leg is waited for, to protect it at once.
+FILL_WAIT = 4.0  # seconds
+FIRST_LOOK = 0.1  # doubles
 
 
-def leave(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
-    """Cancel what protects, wait for the confirmation, sell what is left.
+def enter(
+    intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
+) -> IntentOutcome:
+    """Buy; by default with a marketable limit whose protective stop rests behind it (OTO, GTC).
 
-    A resting stop holds the shares, and an opposite order would be refused as a wash trade, so it
-    has to go first. Protection is put back for what is held whenever the sale did not come about;
-    when nobody can say whether it did, the next run looks and repairs.
+    An entry without legs (a fraction of a share takes no others) is protected right after its fill;
+    should that not come in time, the next run cancels the entry and protects what it filled.
     """
-    there = broker.order_by_client_id(intent.intent_id)
+    there = None if first else earlier_order(intent, broker, pacing)
     if there is not None:
-        return submitted(intent.intent_id, there, "already_there", pacing.now())
-    ours = [order for order in broker.open_orders(intent.symbol) if _is_ours(order, intent, broker)]
-    working = [o for o in ours if o.side is Side.SELL and o.order_type != "stop"]
-    if working:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.NOT_NEEDED,
-            "exit_working",
-            f"sell order {working[0].order_id} is already {working[0].status}",
-            pacing.now(),
+        entered = submitted(intent.intent_id, there, "already_there", pacing.now())
+    else:
+        rival = rival_order(intent, broker)
+        if rival is not None:
+            return outcome(
+                intent.intent_id,
+                IntentStatus.BLOCKED,
+                "second_deployment",
+                f"another deployment has order {rival.order_id} ({rival.client_order_id}) open in "
+                f"{intent.symbol} on this account",
+                pacing.now(),
+            )
+        entered = send_once(
+            intent.intent_id, _entry_request(intent), broker, pacing, intent.expires_at
         )
-    held = _held(intent.symbol, broker)
-    for stop in resting_stops(ours, intent.symbol):
-        cancelled = _cancel_and_wait(stop.order_id, broker, pacing)
-        if cancelled is not None:
-            # What it sold before it could be cancelled.
-            held -= cancelled.filled_quantity - stop.filled_quantity
-    unread = None
-    try:
-        held = _held(intent.symbol, broker)
-    except (RetryableError, BrokerRejectedError) as error:
-        unread = f"the position could not be read: {error}"
-    left = min(held, intent.quantity)
-    if left > 0 and unread is not None:
-        return _put_back(intent, left, unread, broker, pacing)
-    if left <= 0:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.NOT_NEEDED,
-            "nothing_left",
-            "the shares were sold before, by their stop or otherwise",
-            pacing.now(),
-        )
-    sale = send_once(
-        intent.intent_id,
-        OrderRequest(
-            client_order_id=intent.intent_id,
-            symbol=intent.symbol,
-            side=Side.SELL,
-            quantity=left,
-            order_type=OrderType.MARKET,
-            time_in_force=TimeInForce.DAY,
-        ),
-        broker,
-        pacing,
-    )
-    if sale.status is IntentStatus.REJECTED:
-        return _put_back(intent, left, sale.reason, broker, pacing, IntentStatus.REJECTED)
-    return sale
+    if intent.order_class is OrderClass.SIMPLE and entered.status is IntentStatus.SUBMITTED:
+        return _protect_fill(intent, entered, broker, pacing)
+    return entered
 
 
-def protect(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+def protect(
+    intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
+) -> IntentOutcome:
     """Place a stop for shares that have none: never for more than is held and not covered yet."""
-    there = broker.order_by_client_id(intent.intent_id)
+    there = None if first else earlier_order(intent, broker, pacing)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    stops = resting_stops(broker.open_orders(intent.symbol), intent.symbol)
-    covered = sum((stop.quantity - stop.filled_quantity for stop in stops), Decimal(0))
-    naked = min(_held(intent.symbol, broker) - covered, intent.quantity)
-    if naked <= 0:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.NOT_NEEDED,
-            "nothing_naked",
-            "no share is held that is not covered by a stop",
-            pacing.now(),
-        )
-    return _protect(intent.intent_id, intent, naked, broker, pacing)
+    naked = min(_naked(intent, broker), intent.quantity)
+    return _protect_naked(intent, naked, broker, pacing)
 
 
-def reprice(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+def reprice(
+    intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
+) -> IntentOutcome:
     """Move the resting stop up; the old one goes on working if the broker refuses."""
-    there = broker.order_by_client_id(intent.intent_id)
+    there = None if first else earlier_order(intent, broker, pacing)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    target, price = _target_of(intent, Side.SELL, broker), _stop_of(intent)
+    target = target_of(intent, Side.SELL, broker)
+    change = ReplaceRequest(intent.intent_id, stop_price=stop_of(intent))
+    fault = fault_of_replacement(change)
+    if target.stop_price is not None and stop_of(intent) <= target.stop_price:
+        fault = f"the stop rests at {target.stop_price} and is never moved down"
+    if fault is not None:
+        return outcome(
+            intent.intent_id, IntentStatus.REJECTED, "invalid_order", fault, pacing.now()
+        )
     return carry_out(
         intent.intent_id,
         intent.intent_id,
-        lambda: broker.replace(target, ReplaceRequest(intent.intent_id, stop_price=price)),
+        lambda: broker.replace(target.order_id, change),
         broker,
         pacing,
     )
 
 
-def cancel_entry(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+def cancel_entry(
+    intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
+) -> IntentOutcome:
     """Cancel an entry that did not fill in time and give its filled part a stop of its own."""
-    there = broker.order_by_client_id(intent.intent_id)
+    there = None if first else earlier_order(intent, broker, pacing)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    entry = _cancel_and_wait(_target_of(intent, Side.BUY, broker), broker, pacing)
+    entry = cancel_and_wait(target_of(intent, Side.BUY, broker).order_id, broker, pacing)
     if entry is None or entry.filled_quantity == 0:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.NOT_NEEDED,
+        return _not_needed(
+            intent,
             "cancelled_unfilled",
             "the entry was cancelled before anything was filled",
-            pacing.now(),
+            pacing,
         )
-    if entry.filled_quantity == entry.quantity:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.NOT_NEEDED,
+    if entry.filled_quantity == entry.quantity and entry.order_class != OrderClass.SIMPLE:
+        return _not_needed(
+            intent,
             "filled_first",
             "the entry filled before it could be cancelled; its own stop rests behind it",
-            pacing.now(),
+            pacing,
         )
-    return protect(intent, broker, pacing)
+    naked = min(_naked(intent, broker), entry.filled_quantity)
+    return _protect_naked(intent, naked, broker, pacing)
 
 
-def cancel_stop(intent: OrderIntent, broker: Broker, pacing: Pacing) -> IntentOutcome:
+def cancel_stop(
+    intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
+) -> IntentOutcome:
     """Cancel a stop that has no shares behind it: triggered, it would sell short."""
-    if _held(intent.symbol, broker) > 0:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.NOT_NEEDED,
-            "shares_held",
-            "there are shares behind the stop after all",
-            pacing.now(),
+    del first  # it sends no order that there could be from an earlier attempt
+    if held(intent.symbol, broker) > 0:
+        return _not_needed(
+            intent, "shares_held", "there are shares behind the stop after all", pacing
         )
-    _cancel_and_wait(_target_of(intent, Side.SELL, broker), broker, pacing)
-    return outcome(
-        intent.intent_id,
-        IntentStatus.NOT_NEEDED,
+    cancel_and_wait(target_of(intent, Side.SELL, broker).order_id, broker, pacing)
+    return _not_needed(
+        intent,
         "stop_cancelled",
         "the stop had no shares behind it and was cancelled",
-        pacing.now(),
+        pacing,
     )
 
 
-def has_orders_of_ours(intent: OrderIntent, broker: Broker) -> bool:
-    return any(_is_ours(order, intent, broker) for order in broker.open_orders(intent.symbol))
+def earlier_order(intent: OrderIntent, broker: Broker, pacing: Pacing) -> BrokerOrder | None:
+    """The order that an earlier attempt of the intent made; None when the broker knows of none.
+
+    Raises BrokerUnavailableError when it cannot be asked: then nothing may be sent.
+    """
+    there, answered = look_up(intent.intent_id, broker, pacing)
+    if there is None and not answered:
+        raise BrokerUnavailableError(
+            f"the broker could not be asked for order {intent.intent_id} of an earlier attempt"
+        )
+    return there
 
 
-def _put_back(
-    intent: OrderIntent,
-    quantity: Decimal,
-    why: str,
-    broker: Broker,
-    pacing: Pacing,
-    status: IntentStatus = IntentStatus.UNKNOWN,
-) -> IntentOutcome:
-    """Protection again, after the stop was cancelled and nothing was sold."""
-    back = _protect(protect_id(intent.intent_id), intent, quantity, broker, pacing)
-    return outcome(
-        intent.intent_id,
-        status,
-        "sale_failed",
-        f"{why}; protection put back: {back.status} ({back.reason})",
-        pacing.now(),
-    )
-
-
-def _protect(
+def place_stop(
     client_order_id: str, intent: OrderIntent, quantity: Decimal, broker: Broker, pacing: Pacing
 ) -> IntentOutcome:
+    """A protective stop of its own. A fraction of a share takes DAY orders only; the rest is GTC,
+    so that protection outlives the session."""
     return send_once(
         intent.intent_id,
         OrderRequest(
@@ -230,74 +182,90 @@ def _protect(
             side=Side.SELL,
             quantity=quantity,
             order_type=OrderType.STOP,
-            time_in_force=TimeInForce.GTC,
-            stop_price=_stop_of(intent),
+            time_in_force=TimeInForce.GTC if is_whole(quantity) else TimeInForce.DAY,
+            stop_price=stop_of(intent),
         ),
         broker,
         pacing,
     )
 
 
-def _cancel_and_wait(order_id: str, broker: Broker, pacing: Pacing) -> BrokerOrder | None:
-    """The order in its final state; None when the broker does not know it.
-
-    Raises OutcomeUnknownError when the cancellation is not confirmed in time: nothing may be sold
-    while the old order may still work.
-    """
-    # Not cancelable any more, or no clear answer: its status, read below, decides.
-    with suppress(BrokerRejectedError, OutcomeUnknownError, ThrottledError):
-        broker.cancel(order_id)
-    waited = 0.0
-    while True:
-        try:
-            order = broker.order(order_id)
-        except RetryableError:
-            order = None
-        else:
-            if order is None or order.status.is_final:
-                return order
-        if waited >= CANCEL_WAIT:
-            raise OutcomeUnknownError(
-                f"cancellation of order {order_id} was not confirmed within {CANCEL_WAIT} s"
-            )
-        pacing.sleep(CANCEL_POLL)
-        waited += CANCEL_POLL
-
-
-def _held(symbol: str, broker: Broker) -> Decimal:
-    for position in broker.positions():
-        if position.symbol == symbol:
-            return position.quantity
-    return Decimal(0)
-
-
-def _is_ours(order: BrokerOrder, intent: OrderIntent, broker: Broker) -> bool:
-    """An id of the intent's deployment, or the leg of such an order (legs carry the broker's)."""
-    tag = tag_of(intent.intent_id) or ""
-    if is_ours(order.client_order_id, tag):
-        return True
-    parent = broker.parent_of(order)
-    return parent is not None and is_ours(parent.client_order_id, tag)
-
-
-def _stop_of(intent: OrderIntent) -> Decimal:
+def stop_of(intent: OrderIntent) -> Decimal:
     if intent.stop_price is None:
         raise InvalidInputError(f"intent {intent.intent_id} ({intent.kind}) has no stop price")
     return intent.stop_price
 
 
-def _target_of(intent: OrderIntent, side: Side, broker: Broker) -> str:
-    """The order an intent is about, once the broker has said that it is ours and of its kind."""
-    if intent.target_order_id is None:
-        raise InvalidInputError(f"intent {intent.intent_id} ({intent.kind}) names no order")
-    target = broker.order(intent.target_order_id)
-    if (
-        target is None
-        or target.symbol != intent.symbol
-        or target.side is not side
-        or not _is_ours(target, intent, broker)
-    ):
-        raise BrokerRejectedError(
-            f"order {intent.target_order_id} is not one of ours to {intent.kind} in {intent.symbol}"
+def _entry_request(intent: OrderIntent) -> OrderRequest:
+    return OrderRequest(
+        client_order_id=intent.intent_id,
+        symbol=intent.symbol,
+        side=Side.BUY,
+        quantity=intent.quantity,
+        order_type=intent.order_type,
+        time_in_force=intent.time_in_force,
+        order_class=intent.order_class,
+        limit_price=intent.limit_price,
+        stop_loss=None if intent.order_class is OrderClass.SIMPLE else stop_of(intent),
+    )
+
+
+def _protect_fill(
+    intent: OrderIntent, entered: IntentOutcome, broker: Broker, pacing: Pacing
+) -> IntentOutcome:
+    """A stop behind an entry that carries none, as soon as it has filled."""
+    waited, pause = 0.0, FIRST_LOOK
+    while True:
+        try:
+            entry = broker.order(entered.broker_order_id or "")
+        except (RetryableError, BrokerRejectedError):
+            entry = None
+        if entry is not None and entry.status.is_final:
+            break
+        if waited >= FILL_WAIT:
+            return outcome(
+                intent.intent_id,
+                IntentStatus.SUBMITTED,
+                "not_filled_yet",
+                f"{entered.reason}; it did not fill within {FILL_WAIT} s, the next run sees to it",
+                pacing.now(),
+                entry,
+            )
+        pacing.sleep(pause)
+        waited, pause = waited + pause, pause * 2
+    if entry.filled_quantity == 0:
+        return submitted(intent.intent_id, entry, entered.reason_code, pacing.now())
+    naked = entry.filled_quantity
+    if entered.reason_code == "already_there":  # since when? another run may have sold them
+        naked = min(naked, _naked(intent, broker))
+        if naked <= 0:
+            return entered
+    stop = place_stop(protect_id(intent.intent_id), intent, naked, broker, pacing)
+    protected = stop.status is IntentStatus.SUBMITTED
+    return outcome(
+        intent.intent_id,
+        IntentStatus.SUBMITTED,
+        entered.reason_code if protected else "entered_unprotected",
+        f"{entered.reason}; its stop: {stop.status} ({stop.reason})",
+        pacing.now(),
+        entry,
+    )
+
+
+def _naked(intent: OrderIntent, broker: Broker) -> Decimal:
+    """Shares held that no working stop covers, whosever stop it is."""
+    return held(intent.symbol, broker) - covered(broker.open_orders(intent.symbol))
+
+
+def _protect_naked(
+    intent: OrderIntent, naked: Decimal, broker: Broker, pacing: Pacing
+) -> IntentOutcome:
+    if naked <= 0:
+        return _not_needed(
+            intent, "nothing_naked", "no share is held that is not covered by a stop", pacing
         )
-    return target.order_id
+    return place_stop(intent.intent_id, intent, naked, broker, pacing)
+
+
+def _not_needed(intent: OrderIntent, code: str, reason: str, pacing: Pacing) -> IntentOutcome:
+    return outcome(intent.intent_id, IntentStatus.NOT_NEEDED, code, reason, pacing.now())

@@ -1,56 +1,59 @@
 """Send one committed intent to the broker, or say why not.
 
 This step holds the broker's keys and trusts no input: it checks every intent against limits that
-the deciding side cannot write.
+the deciding side cannot write. An entry leaves only when everything says so; an exit or a
+protective order leaves unless something forbids it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+from dataclasses import replace
+from typing import Protocol
 
 from tradewind.errors import (
     BrokerRejectedError,
+    ControlUnavailableError,
     InvalidInputError,
     OutcomeUnknownError,
     RetryableError,
 )
 from tradewind.market.cycle import Cycle
-from tradewind.orders import procedures
-from tradewind.orders.ids import intent_id
-from tradewind.orders.model import (
-    IntentKind,
-    IntentOutcome,
-    IntentStatus,
-    OrderIntent,
-    Side,
-)
+from tradewind.orders import breaker, exits, procedures
 from tradewind.orders.control import RequestPurpose, SwitchState, TradingControl
+from tradewind.orders.model import IntentKind, IntentOutcome, IntentStatus, OrderIntent
 from tradewind.orders.ports import Broker
-from tradewind.orders.submission import Pacing, outcome, submitted
-from tradewind.settings import HardLimits
+from tradewind.orders.rate_limits import TellsLimits
+from tradewind.orders.submission import (
+    NO_CLEAR_ANSWER,
+    NotSentError,
+    Pacing,
+    expired,
+    outcome,
+)
+from tradewind.orders.symbol_orders import NotOursError, open_orders_of_ours
+from tradewind.use_cases.guarded_broker import FencedBroker, MeteredBroker
+from tradewind.use_cases.hard_limits import Submitter, hard_refusal
 
-Procedure = Callable[[OrderIntent, Broker, Pacing], IntentOutcome]
+__all__ = ["Submitter", "place_order"]
+
+logger = logging.getLogger(__name__)
+
+
+class Procedure(Protocol):
+    def __call__(
+        self, intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
+    ) -> IntentOutcome: ...
+
 
 PROCEDURES: dict[IntentKind, Procedure] = {
     IntentKind.ENTRY: procedures.enter,
-    IntentKind.EXIT: procedures.leave,
+    IntentKind.EXIT: exits.leave,
     IntentKind.PROTECT: procedures.protect,
     IntentKind.REPRICE: procedures.reprice,
     IntentKind.CANCEL_ENTRY: procedures.cancel_entry,
     IntentKind.CANCEL_STOP: procedures.cancel_stop,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Submitter:
-    """What this deployment may trade, and how much of it."""
-
-    deployment: str
-    account: str
-    mode: str
-    symbols: Sequence[str]
-    limits: HardLimits
 
 
 def place_order(
@@ -63,169 +66,191 @@ def place_order(
     clock: Pacing,
 ) -> IntentOutcome:
     """One intent's outcome. Never raises for what a broker may answer: UNKNOWN is an answer too."""
-    blocked = _hard_refusal(cycle, intent, submitter)
+    blocked = hard_refusal(cycle, intent, submitter, clock.now())
     if blocked is not None:
         return outcome(intent.intent_id, IntentStatus.BLOCKED, *blocked, clock.now())
+    placing = _Placing(intent, submitter, broker, control, clock)
     try:
-        if not _is_submitter(cycle, intent, control, clock):
-            # Not BLOCKED: an earlier attempt of this intent may have sent it.
-            return outcome(
-                intent.intent_id,
-                IntentStatus.UNKNOWN,
-                "another_run_is_sending",
-                "another run is sending orders of this account; the next snapshot will tell",
-                clock.now(),
+        placed = placing.run(cycle.execution)
+    except NotSentError as stopped:
+        placed = outcome(intent.intent_id, stopped.status, stopped.code, str(stopped), clock.now())
+    except NotOursError as error:
+        placed = outcome(intent.intent_id, IntentStatus.REJECTED, "not_ours", str(error),
+                         clock.now())  # fmt: skip
+    except (OutcomeUnknownError, RetryableError, BrokerRejectedError) as error:
+        # A question that the broker refused is no answer about the order either.
+        placed = outcome(
+            intent.intent_id, IntentStatus.UNKNOWN, NO_CLEAR_ANSWER, str(error), clock.now()
+        )
+    if placing.is_submitter:
+        _mind_the_breaker(intent, placed, submitter, control, clock)
+    return placed
+
+
+class _Placing:
+    """One intent on its way. ``is_submitter``: the account's lease was ours."""
+
+    def __init__(
+        self,
+        intent: OrderIntent,
+        submitter: Submitter,
+        broker: Broker,
+        control: TradingControl,
+        clock: Pacing,
+    ) -> None:
+        self._intent = intent
+        self._submitter = submitter
+        self._raw = broker
+        self._control = control
+        self._clock = clock
+        self._is_entry = intent.kind is IntentKind.ENTRY
+        self._is_counted = False
+        self._breaker_is_open = False
+        self.is_submitter = False
+
+    def run(self, execution: str) -> IntentOutcome:
+        fence, first = self._begin(execution)
+        fenced = FencedBroker(
+            self._raw, self._control, self._submitter.account, fence, self._before_purchase
+        )
+        metered = self._metered(fenced)
+        placed = self._carried_out(metered, first)
+        if metered.overdrawn:
+            placed = replace(
+                placed,
+                reason=f"{placed.reason}; {metered.overdrawn} requests beyond the request budget "
+                "and its reserve",
             )
-        if intent.kind is IntentKind.ENTRY:
-            return _place_entry(intent, submitter, broker, control, clock)
-        if intent.kind is IntentKind.REPRICE and not _take(intent, submitter, control, clock):
-            return outcome(
-                intent.intent_id,
-                IntentStatus.BLOCKED,
-                "request_budget",
-                "the request budget is used up; the stop stays where it is",
-                clock.now(),
-            )
-        if intent.symbol not in submitter.symbols and not procedures.has_orders_of_ours(
-            intent, broker
-        ):
-            return outcome(
-                intent.intent_id,
+        return placed
+
+    def _begin(self, execution: str) -> tuple[int | None, bool]:
+        """The fencing number, and whether this is the intent's first attempt.
+
+        Two runs that overlap could sell the same shares: one of them is the submitter. When that
+        cannot be found out an entry does not leave, while exits and protection do, after asking
+        the broker what is already there.
+        """
+        account, now = self._submitter.account, self._clock.now()
+        try:
+            fence = self._control.lease(account, execution, now)
+            if fence is None:
+                # Not BLOCKED: an earlier attempt of this intent may have sent it.
+                raise NotSentError(
+                    IntentStatus.UNKNOWN,
+                    "another_run_is_sending",
+                    "another run is sending orders of this account; the next snapshot will tell",
+                )
+            self.is_submitter = True
+            return fence, self._control.claim(self._intent.intent_id, fence, now)
+        except RetryableError:
+            if self._is_entry:
+                raise
+            return None, False
+
+    def _carried_out(self, broker: Broker, first: bool) -> IntentOutcome:
+        intent = self._intent
+        if intent.symbol not in self._submitter.symbols and not open_orders_of_ours(intent, broker):
+            raise NotSentError(
                 IntentStatus.BLOCKED,
                 "symbol_not_ours",
                 f"{intent.symbol} is not traded here, and no order of ours is open in it",
-                clock.now(),
             )
-        return PROCEDURES[intent.kind](intent, broker, clock)
-    except (OutcomeUnknownError, RetryableError) as error:
+        placed = PROCEDURES[intent.kind](intent, broker, self._clock, first=first)
+        if self._breaker_is_open and placed.status is IntentStatus.BLOCKED:
+            return self._on_paper(placed, first)
+        return placed
+
+    def _before_purchase(self) -> None:
+        """The last look before an entry leaves, also before a second attempt. What cannot be read
+        raises: no entry is worth a guess."""
+        intent, limits = self._intent, self._submitter.limits
+        if not self._is_entry:
+            raise NotSentError(IntentStatus.BLOCKED, "wrong_side", "only an entry buys")
+        if intent.expires_at is not None and self._clock.now() >= intent.expires_at:
+            late = expired(intent.intent_id, intent.expires_at, self._clock)
+            raise NotSentError(late.status, late.reason_code, late.reason)
+        try:
+            switch = self._control.switch(self._submitter.account)
+        except InvalidInputError as error:
+            raise NotSentError(IntentStatus.BLOCKED, "switch", str(error)) from error
+        if switch.state is not SwitchState.ACTIVE:
+            self._breaker_is_open = breaker.is_open(switch)
+            raise NotSentError(
+                IntentStatus.BLOCKED, "switch", f"the trading switch is {switch.state}"
+            )
+        if not self._is_counted and not self._control.count_entry(
+            self._submitter.account,
+            intent.session.isoformat(),
+            intent.intent_id,
+            intent.quantity * (intent.limit_price or 0),
+            limits.max_orders_per_day,
+            limits.max_notional_per_day,
+        ):
+            raise NotSentError(
+                IntentStatus.BLOCKED,
+                "daily_limit",
+                "the day's limit of orders or capital is used up",
+            )
+        self._is_counted = True
+
+    def _on_paper(self, blocked: IntentOutcome, first: bool) -> IntentOutcome:
+        """With the live account's circuit breaker open, its entries are tried on paper."""
+        paper = self._submitter.paper
+        if self._submitter.mode != "live" or paper is None:
+            return blocked
+        try:
+            tried = procedures.enter(self._intent, paper, self._clock, first=first)
+            became = f"{tried.status} ({tried.reason})"
+        except (OutcomeUnknownError, RetryableError, BrokerRejectedError) as error:
+            became = f"no answer ({error})"
         return outcome(
-            intent.intent_id, IntentStatus.UNKNOWN, "no_clear_answer", str(error), clock.now()
+            self._intent.intent_id,
+            IntentStatus.BLOCKED,
+            "sent_to_paper",
+            f"the circuit breaker is open: nothing was sent to the live account; on paper: "
+            f"{became}",
+            self._clock.now(),
         )
-    except BrokerRejectedError as error:
-        return outcome(intent.intent_id, IntentStatus.REJECTED, "rejected", str(error), clock.now())
+
+    def _metered(self, broker: Broker) -> MeteredBroker:
+        purpose = (
+            RequestPurpose.ENTRY
+            if self._intent.kind in (IntentKind.ENTRY, IntentKind.REPRICE)
+            else RequestPurpose.PROTECTION
+        )
+        return MeteredBroker(
+            broker,
+            self._control,
+            self._submitter.account,
+            purpose,
+            self._submitter.limits,
+            self._clock,
+            self._raw if isinstance(self._raw, TellsLimits) else None,
+        )
 
 
-def _is_submitter(
-    cycle: Cycle, intent: OrderIntent, control: TradingControl, clock: Pacing
-) -> bool:
-    """One submitter at a time: two runs that overlap could sell the same shares. When that cannot
-    be found out, an entry does not leave, while exits and protection do."""
-    try:
-        return control.lease(cycle.account, cycle.execution, clock.now()) is not None
-    except RetryableError:
-        if intent.kind is IntentKind.ENTRY:
-            raise
-        return True
-
-
-def _hard_refusal(
-    cycle: Cycle, intent: OrderIntent, submitter: Submitter
-) -> tuple[str, str] | None:
-    """A code and a sentence when the intent is not one this deployment may send."""
-    if cycle.deployment != submitter.deployment:
-        return "wrong_deployment", "the run is not one of this deployment's"
-    if {cycle.account, intent.account} != {submitter.account}:
-        return "wrong_account", f"this deployment trades account {submitter.account}"
-    if {cycle.mode, intent.mode} != {submitter.mode}:
-        return "wrong_mode", f"this deployment runs in mode {submitter.mode}"
-    if submitter.mode == "shadow":
-        return "shadow_mode", "shadow mode decides and records, and sends nothing"
-    if intent.bar_time != cycle.bar_time or intent.session != cycle.session.date:
-        return "wrong_minute", "the intent is not of this run's minute"
-    expected = intent_id(
-        deployment=submitter.deployment,
-        account=intent.account,
-        strategy=intent.strategy,
-        mode=intent.mode,
-        session=intent.session,
-        bar_time=intent.bar_time,
-        symbol=intent.symbol,
-        side=intent.side,
-        kind=intent.kind,
-        revision=intent.revision,
-    )
-    if intent.intent_id != expected:
-        return "wrong_identity", "the intent's id is not the one its content has"
-    if (intent.side is Side.BUY) is not (intent.kind is IntentKind.ENTRY):
-        return "wrong_side", "only entries buy, and everything else sells: long only"
-    if intent.kind is IntentKind.ENTRY:
-        return _entry_refusal(intent, submitter)
-    return None
-
-
-def _entry_refusal(intent: OrderIntent, submitter: Submitter) -> tuple[str, str] | None:
-    if intent.symbol not in submitter.symbols:
-        return "symbol_not_allowed", f"{intent.symbol} is none of {', '.join(submitter.symbols)}"
-    if intent.expires_at is None or intent.limit_price is None or intent.stop_price is None:
-        return "incomplete_entry", "an entry needs an expiry, a limit price and a stop price"
-    if intent.stop_price >= intent.limit_price:
-        return "stop_above_limit", "an entry's stop lies below its limit"
-    notional = intent.quantity * intent.limit_price
-    most = submitter.limits.max_notional_per_order
-    if notional > most:
-        return "order_notional", f"{notional} USD is above the limit of {most} an order"
-    return None
-
-
-def _place_entry(
+def _mind_the_breaker(
     intent: OrderIntent,
+    placed: IntentOutcome,
     submitter: Submitter,
-    broker: Broker,
     control: TradingControl,
     clock: Pacing,
-) -> IntentOutcome:
-    if not control.claim(intent.intent_id, None, clock.now()):
-        # An earlier attempt may have sent it: never send again before the lookup says no.
-        there = broker.order_by_client_id(intent.intent_id)
-        if there is not None:
-            return submitted(intent.intent_id, there, "already_there", clock.now())
-    blocked = _entry_gate(intent, submitter, control, clock)
-    if blocked is not None:
-        return outcome(intent.intent_id, IntentStatus.BLOCKED, *blocked, clock.now())
-    if intent.expires_at is not None and clock.now() >= intent.expires_at:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.EXPIRED_UNSENT,
-            "expired",
-            f"it had to leave before {intent.expires_at:%H:%M:%S} UTC",
-            clock.now(),
-        )
-    return procedures.enter(intent, broker, clock)
-
-
-def _entry_gate(
-    intent: OrderIntent, submitter: Submitter, control: TradingControl, clock: Pacing
-) -> tuple[str, str] | None:
-    """Why a claimed entry may not leave. What cannot be read raises: no entry is worth a guess."""
-    limits = submitter.limits
+) -> None:
+    """Note how an entry ended; after too many failures in a row, lower the switch. What cannot be
+    noted keeps nobody from the outcome."""
+    failed = breaker.entry_failed(intent.kind, placed)
+    if failed is None:
+        return
     try:
-        switch = control.switch(submitter.account).state
-    except InvalidInputError as error:
-        return "switch", str(error)
-    if switch is not SwitchState.ACTIVE:
-        return "switch", f"the trading switch is {switch}"
-    if not control.count_entry(
-        submitter.account,
-        intent.session.isoformat(),
-        intent.intent_id,
-        intent.quantity * (intent.limit_price or 0),
-        limits.max_orders_per_day,
-        limits.max_notional_per_day,
-    ):
-        return "daily_limit", "the day's limit of orders or capital is used up"
-    if not _take(intent, submitter, control, clock):
-        return "request_budget", "the request budget for entries is used up"
-    return None
-
-
-def _take(
-    intent: OrderIntent, submitter: Submitter, control: TradingControl, clock: Pacing
-) -> bool:
-    limits = submitter.limits
-    return control.take_request(
-        intent.account,
-        RequestPurpose.ENTRY,
-        clock.now(),
-        limits.request_budget,
-        limits.request_reserve,
-    )
+        row = control.note_entry(submitter.account, intent.intent_id, failed=failed, at=clock.now())
+        if failed and breaker.opens(row):
+            control.change_switch(
+                submitter.account,
+                SwitchState.REDUCING,
+                who=breaker.WHO,
+                why=f"{row} entries in a row failed, the last one: {placed.reason}",
+                at=clock.now(),
+                only_lower=True,
+            )
+    except ControlUnavailableError as error:
+        logger.warning("the circuit breaker could not be told of %s: %s", intent.intent_id, error)
