@@ -114,6 +114,7 @@ class LocalTwin:
                 "MarketDataUrl": self.exchange.url,
                 "AlphaVantageUrl": self.exchange.url,
                 "Symbols": ",".join(self._symbols),
+                "EnableBrokerWebhook": "true",
             },
             variables={"CLOCK_URL": f"{self.exchange.url}/_sim/clock"},
             database_variables={
@@ -157,7 +158,7 @@ class LocalTwin:
         """Keys that only the simulated exchange takes (it takes any)."""
         values: dict[str, dict[str, str]] = {
             "BrokerSecret": {"api_key": "SIMULATED", "secret_key": "simulated"},
-            "PaperBrokerSecret": {"api_key": "SIMULATED", "secret_key": "simulated"},
+            "BrokerWebhookSecret": {"signing_secret": "simulated"},
             "AlphaVantageSecret": {"api_key": "SIMULATED"},
             "SlackSecret": {"webhook_url": f"{self.exchange.url}/slack/simulated"},
         }
