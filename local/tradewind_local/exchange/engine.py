@@ -274,6 +274,8 @@ class Exchange:
     def stick_cancels(self, times: int) -> None:
         """Leave the next so many cancellations of orders that are in the market as
         ``pending_cancel``: such an order works on until :meth:`release_cancels`."""
+        if times < 0:
+            raise refusals.unprocessable("times must not be negative")
         self._cancels_to_stick = times
 
     def release_cancels(self) -> None:

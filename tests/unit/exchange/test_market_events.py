@@ -198,6 +198,8 @@ def test_a_stuck_cancellation_may_still_fill(desk: Callable[..., Any]) -> None:
     day.at(0)
     fills, stays = (day.buy(1, type="limit", limit_price=price) for price in ("99", "90"))
     day.exchange.stick_cancels(2)
+    with pytest.raises(Refusal, match="must not be negative"):
+        day.exchange.stick_cancels(-1)
     for order in (fills, stays):
         day.exchange.cancel(order.id)
         assert (order.status, order.is_open) == ("pending_cancel", True)
