@@ -284,3 +284,17 @@ def test_wrong_keys_are_an_error_at_once() -> None:
     broker.faults = [Fault("positions", BrokerRejectedError("unauthorized", 40110000, 401))]
     with pytest.raises(BrokerRejectedError, match="unauthorized"):
         run(broker)
+
+
+def test_a_clock_that_stands_still_keeps_nobody_for_ever() -> None:
+    """The replayed market's clock does not enter the next minute by being waited for."""
+
+    class Still(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            self.slept.append(seconds)
+
+    assert run(with_orders(an_order(), AAPL=10), Still()).flat
+    stuck, clock = with_orders(an_order(), AAPL=10), Still()
+    stuck.stuck_cancels = True
+    assert not run(stuck, clock).flat
+    assert sum(clock.slept) <= GIVE_UP.total_seconds()

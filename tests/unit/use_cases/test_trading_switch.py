@@ -274,6 +274,16 @@ def test_a_cancellation_that_is_stuck_is_told() -> None:
     assert clock.now() - START <= GIVE_UP + timedelta(seconds=1)
 
 
+def test_a_clock_that_stands_still_keeps_nobody_for_ever() -> None:
+    class Still(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            self.slept.append(seconds)
+
+    clock = Still()
+    assert sweep(with_orders(an_entry()), clock).complete
+    assert sum(clock.slept) == WATCH.total_seconds()
+
+
 @pytest.mark.parametrize(
     "error",
     [OutcomeUnknownError("ReadTimeout"), ThrottledError("status 429", retry_after=1.0)],

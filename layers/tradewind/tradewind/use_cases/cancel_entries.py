@@ -75,7 +75,7 @@ def cancel_entries(broker: Broker, clock: Pacing, tag: str | None) -> CancelledE
     is told in ``trouble`` at once, an outage when it has lasted for GIVE_UP.
     """
     sweep = _Sweep()
-    began = clock.now()
+    began, paused = clock.now(), timedelta(0)
     while True:
         trouble = None
         try:
@@ -86,10 +86,12 @@ def cancel_entries(broker: Broker, clock: Pacing, tag: str | None) -> CancelledE
             break
         except (RetryableError, OutcomeUnknownError) as away:
             trouble = str(away)
-        waited = clock.now() - began
+        # A replayed market's clock may stand still while we wait.
+        waited = max(clock.now() - began, paused)
         if waited >= GIVE_UP or (trouble is None and not sweep.open and waited >= WATCH):
             break
         clock.sleep(POLL)
+        paused += timedelta(seconds=POLL)
     return CancelledEntries(
         tuple(sweep.done.values()),
         tuple(sweep.open.values()),

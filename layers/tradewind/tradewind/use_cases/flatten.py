@@ -118,18 +118,20 @@ class _Flattening:
         self._left: Standing | None = None
 
     def run(self) -> Flattened:
-        began = self._clock.now()
-        flat_since: datetime | None = None
+        began, paused = self._clock.now(), timedelta(0)
+        flat_since: timedelta | None = None
         while True:
             now = self._clock.now()
+            # A replayed market's clock may stand still while we wait.
+            waited = max(now - began, paused)
             try:
                 self._left = standing(self._broker, now)
                 self._troubles.pop("broker", None)
                 if self._left.flat:
                     if flat_since is None:
-                        flat_since = now
+                        flat_since = waited
                         self._say("no open order and no position: looking once more to be sure")
-                    if now - flat_since >= SETTLED:
+                    if waited - flat_since >= SETTLED:
                         return self._report(flat=True)
                 else:
                     flat_since = None
@@ -142,9 +144,10 @@ class _Flattening:
             except RetryableError as away:
                 self._troubles["broker"] = str(away)
                 self._say(f"the broker could not be asked, trying again: {away}")
-            if self._clock.now() - began >= GIVE_UP:
+            if waited >= GIVE_UP:
                 return self._report(flat=False)
             self._clock.sleep(POLL)
+            paused += timedelta(seconds=POLL)
 
     def _step(self, now_open: Standing, now: datetime) -> None:
         """Cancel what does not close anything; close what no order stands in the way of."""
