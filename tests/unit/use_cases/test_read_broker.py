@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal as D
 
 import pytest
-from tradewind.market.cycle import Cycle
-from tradewind.orders.model import BrokerState, IntentOutcome, IntentStatus, OrderStatus, Side
+from tradewind.market.cycle import Cycle, reconciliation_name
+from tradewind.orders.model import (
+    BrokerActivity,
+    BrokerFill,
+    BrokerOrder,
+    BrokerState,
+    IntentOutcome,
+    IntentStatus,
+    OrderStatus,
+    Side,
+)
 from tradewind.orders.snapshot import load_state
 from tradewind.use_cases.read_broker import follow_orders, sync_broker
 
@@ -17,6 +27,10 @@ from tests.unit.use_cases.test_fetch_bars import FakePayloads
 
 CYCLE = cycle_at(NOON)
 AT = CYCLE.run_at + timedelta(seconds=5)
+
+
+PAID = BrokerActivity("a-1", "FEE", D("-0.02"), date(2020, 11, 11), None, "TAF fee")
+EXECUTION = BrokerFill("e-1", "old", "AAPL", Side.SELL, D(10), D("98.50"), AT, D(10))
 
 
 def synced(cycle: Cycle, broker: FakeBroker) -> BrokerState:
@@ -85,7 +99,7 @@ def test_what_rests_is_not_waited_for(outcomes: list[IntentOutcome], order: obje
 
 def test_an_order_at_work_is_followed_for_twenty_seconds() -> None:
     waited = followed(FakeBroker(orders_by_id={"o": OPEN_ENTRY}), sent())
-    assert 20 <= waited < 21
+    assert 20 <= waited < 22
 
 
 def test_a_broker_that_does_not_answer_for_a_moment_is_asked_again() -> None:
@@ -93,3 +107,88 @@ def test_a_broker_that_does_not_answer_for_a_moment_is_asked_again() -> None:
     faults = [Fault("order_by_client_id", UNREACHABLE, times=2)]
     waited = followed(FakeBroker(orders_by_id={"o": filled}, faults=faults), sent())
     assert 0 < waited < 2
+
+
+def test_a_snapshot_holds_what_was_paid_and_what_was_executed() -> None:
+    broker = FakeBroker(paid=[PAID], orders_by_id={"o": an_order(order_id="o")})
+    broker.fill("o", D(10))
+    state = synced(CYCLE, broker)
+    assert state.activities == (PAID,)
+    assert [(fill.order_id, fill.cumulative) for fill in state.fills] == [("o", D(10))]
+
+
+def test_an_old_order_that_filled_today_is_asked_for_by_its_id() -> None:
+    # A stop of last week, triggered a minute ago: submitted before the window and no longer open.
+    old = an_order(order_id="old", status=OrderStatus.FILLED, filled_quantity=D(10),
+                   submitted_at=AT - timedelta(days=7))  # fmt: skip
+    broker = FakeBroker(orders_by_id={"old": old}, executions=[EXECUTION])
+    assert synced(cycle_at(NOON + timedelta(minutes=1)), broker).orders == (old,)
+    assert broker.calls.count("order") == 1
+
+
+ODD = OPEN + timedelta(minutes=47)
+WINDOWS = [
+    # (run, days read back, None: the session alone)
+    ("the session's first run", cycle_at(OPEN), 10),
+    ("a minute later", cycle_at(OPEN + timedelta(minutes=1)), None),
+    ("each half hour", cycle_at(OPEN + timedelta(minutes=30)), 10),
+    ("in between", cycle_at(ODD), None),
+    ("a reconciliation, at any minute",
+     replace(cycle_at(ODD), execution=reconciliation_name("paper", ODD)), 10),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cycle", "days"), [row[1:] for row in WINDOWS], ids=[str(row[0]) for row in WINDOWS]
+)
+def test_how_far_a_snapshot_reads_back(cycle: Cycle, days: int | None) -> None:
+    asked: list[datetime] = []
+
+    class Asked(FakeBroker):
+        def fills(self, since: datetime) -> list[BrokerFill]:
+            asked.append(since)
+            return []
+
+        def orders(self, since: datetime) -> list[BrokerOrder]:
+            asked.append(since)
+            return []
+
+        def activities(self, since: datetime) -> list[BrokerActivity]:
+            assert since == AT - timedelta(days=10)  # booked days late
+            return []
+
+    synced(cycle, Asked())
+    expected = OPEN - timedelta(hours=1) if days is None else AT - timedelta(days=days)
+    assert asked == [expected, expected]
+
+
+def filled(broker: FakeBroker) -> IntentOutcome:
+    order = replace(OPEN_ENTRY, order_id="o")
+    broker.orders_by_id["o"] = order
+    broker.fill("o", D(10))
+    return sent()
+
+
+def test_executions_that_come_later_than_their_order_are_waited_for() -> None:
+    broker = FakeBroker()
+    outcome = filled(broker)
+    broker.dropped_fills = 1  # missing from the first list
+    payloads = FakePayloads()
+    ref = follow_orders(CYCLE, [outcome], broker=broker, payloads=payloads, clock=FakeClock(AT))
+    assert len(load_state(payloads.get(ref)).fills) == 1
+
+
+def test_executions_that_never_come_are_not_waited_for_long() -> None:
+    class Lost(FakeBroker):
+        def fills(self, since: datetime) -> list[BrokerFill]:
+            return []
+
+    broker = Lost()
+    waited = followed(broker, filled(broker))
+    assert 5 <= waited < 8
+
+
+def test_an_order_at_work_is_asked_for_a_dozen_times_and_not_forty() -> None:
+    broker = FakeBroker(orders_by_id={"o": OPEN_ENTRY})
+    followed(broker, sent())
+    assert 8 < broker.calls.count("order_by_client_id") < 16

@@ -1,45 +1,76 @@
-"""Read the broker's truth in one snapshot, and follow orders until they have come to rest."""
+"""Read the broker's truth in one snapshot, and follow orders until they have come to rest.
+
+Fills are polled: no process of ours is resident, so nobody listens to the broker's order stream.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from tradewind.errors import RetryableError
 from tradewind.market.cycle import Cycle
-from tradewind.orders.model import BrokerState, IntentOutcome, IntentStatus
+from tradewind.orders.model import (
+    BrokerFill,
+    BrokerOrder,
+    BrokerState,
+    IntentOutcome,
+    IntentStatus,
+    OrderType,
+)
 from tradewind.orders.ports import Broker
 from tradewind.orders.snapshot import dump_state
 from tradewind.use_cases.ports import Clock, PayloadRef, Payloads
 
-# Longer than any outage worth healing by itself; GTC stops show whatever their age as long as open.
-WINDOW = timedelta(days=4)
+# Longer than any outage worth healing by itself: a long weekend, and a week to notice.
+LONG_WINDOW = timedelta(days=10)
+# What a minute's snapshot reads: this session's orders and fills, and what was left just before.
+BEFORE_THE_OPEN = timedelta(hours=1)
+# A session's runs read the long window at the open and then as often as this.
+LONG_EVERY = timedelta(minutes=30)
+# Orders of older days that filled meanwhile, each asked for by its id.
+MOST_OLD_ORDERS = 20
+
 FOLLOW_FOR = 20.0  # seconds
-FOLLOW_POLL = 0.5
 FIRST_POLL = 0.05
+SECOND_POLL = 0.5  # each pause after it is half as long again
+LONGEST_POLL = 2.0
+# How long executions may come later than the order that says it was filled.
+FILLS_WITHIN = 5.0
+
+_AT_REST_OPEN = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 
-def read_broker_state(broker: Broker, clock: Clock) -> BrokerState:
-    """Orders, fills, positions, account. ``as_of`` is taken before the first read, so that the
-    snapshot is never called newer than its oldest part; fills are read last, so that they hold
-    whatever the orders show."""
+def read_broker_state(broker: Broker, clock: Clock, since: datetime) -> BrokerState:
+    """Orders and fills since then, open orders of any age, positions, account, activities.
+
+    ``as_of`` is taken before the first read, so that the snapshot is never called newer than its
+    oldest part; fills are read last, so that they hold whatever the orders show. An order of an
+    earlier day that a fill tells of is asked for by its id. Activities are few and booked late:
+    they are always read over the long window.
+    """
     as_of = clock.now()
-    since = as_of - WINDOW
+    account, positions = broker.account(), broker.positions()
+    orders = broker.orders(since)
+    activities = broker.activities(as_of - LONG_WINDOW)
+    fills = broker.fills(since)
     return BrokerState(
         as_of=as_of,
-        account=broker.account(),
-        positions=tuple(broker.positions()),
-        orders=tuple(broker.orders(since)),
-        fills=tuple(broker.fills(since)),
+        account=account,
+        positions=tuple(positions),
+        orders=(*orders, *_filled_meanwhile(orders, fills, broker)),
+        fills=tuple(fills),
+        activities=tuple(activities),
     )
 
 
 def sync_broker(cycle: Cycle, *, broker: Broker, payloads: Payloads, clock: Clock) -> PayloadRef:
     """The snapshot the run decides on, passed on by reference. The session's first one also holds
     what the broker's own clock says of the session."""
-    state = read_broker_state(broker, clock)
+    state = read_broker_state(broker, clock, _since(cycle, clock))
     if cycle.bar_time == cycle.session.open:
         state = replace(state, next_close=broker.next_close())
     return _pass_on(cycle, "broker", state, payloads)
@@ -53,8 +84,9 @@ def follow_orders(
     payloads: Payloads,
     clock: Clock,
 ) -> PayloadRef:
-    """Wait until this run's orders are final or resting, 20 s at most; then read everything once
-    more. An entry still open then is cancelled by the next run."""
+    """Wait until this run's orders are final or resting, 20 s at most, and until the executions of
+    what filled are listed; then read everything once more. An entry still open then is cancelled by
+    the next run."""
     waiting = {
         outcome.intent_id
         for outcome in outcomes
@@ -66,9 +98,56 @@ def follow_orders(
         if not waiting or waited >= FOLLOW_FOR:
             break
         clock.sleep(pause)
-        waited, pause = waited + pause, FOLLOW_POLL
-    state = read_broker_state(broker, clock)
+        waited += pause
+        pause = min(max(pause * 1.5, SECOND_POLL), LONGEST_POLL)
+    followed = {outcome.broker_order_id for outcome in outcomes if outcome.broker_order_id}
+    state = _with_executions(followed, broker, clock, cycle.session.open - BEFORE_THE_OPEN)
     return _pass_on(cycle, "followed", state, payloads)
+
+
+def _with_executions(
+    order_ids: set[str], broker: Broker, clock: Clock, since: datetime
+) -> BrokerState:
+    """A snapshot in which the executions of these orders add up to what they filled, or the newest
+    one after a while: reconciliation deals with executions that never come."""
+    waited, pause = 0.0, SECOND_POLL
+    while True:
+        state = read_broker_state(broker, clock, since)
+        if waited >= FILLS_WITHIN or not _without_executions(order_ids, state):
+            return state
+        clock.sleep(pause)
+        waited, pause = waited + pause, min(pause * 1.5, LONGEST_POLL)
+
+
+def _without_executions(order_ids: set[str], state: BrokerState) -> bool:
+    told: dict[str, Decimal] = {}
+    for fill in {fill.execution_id: fill for fill in state.fills}.values():
+        told[fill.order_id] = told.get(fill.order_id, Decimal(0)) + fill.quantity
+    return any(
+        told.get(order.order_id, Decimal(0)) < order.filled_quantity
+        for order in state.orders
+        if order.order_id in order_ids
+    )
+
+
+def _since(cycle: Cycle, clock: Clock) -> datetime:
+    """From when a snapshot reads. A session's regular runs read their own session, so that each
+    minute costs the same few requests; the first one, one each half an hour, and every
+    reconciliation read back beyond any outage."""
+    if not cycle.reconciles and (cycle.bar_time - cycle.session.open) % LONG_EVERY:
+        return cycle.session.open - BEFORE_THE_OPEN
+    return clock.now() - LONG_WINDOW
+
+
+def _filled_meanwhile(
+    orders: Sequence[BrokerOrder], fills: Sequence[BrokerFill], broker: Broker
+) -> list[BrokerOrder]:
+    """Orders that no list shows (submitted before the window, and final) and that filled in it: a
+    stop of the day before that was triggered."""
+    listed = {order.order_id for order in orders}
+    missing = dict.fromkeys(fill.order_id for fill in fills if fill.order_id not in listed)
+    found = [broker.order(order_id) for order_id in list(missing)[:MOST_OLD_ORDERS]]
+    return [order for order in found if order is not None]
 
 
 def _pass_on(cycle: Cycle, what: str, state: BrokerState, payloads: Payloads) -> PayloadRef:
@@ -84,4 +163,4 @@ def _at_rest(intent_id: str, broker: Broker) -> bool:
         order = broker.order_by_client_id(intent_id)
     except RetryableError:
         return False
-    return order is None or order.status.is_final or order.order_type == "stop"
+    return order is None or order.status.is_final or order.order_type in _AT_REST_OPEN
