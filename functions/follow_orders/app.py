@@ -18,6 +18,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     ref = follow_orders(
         Cycle.from_payload(event["cycle"]),
         [outcome_from_payload(item) for item in event["outcomes"]],
+        event["look_up"],
         broker=bootstrap.broker(),
         payloads=bootstrap.payloads(),
         clock=bootstrap.clock(),

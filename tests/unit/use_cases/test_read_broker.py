@@ -192,3 +192,26 @@ def test_an_order_at_work_is_asked_for_a_dozen_times_and_not_forty() -> None:
     broker = FakeBroker(orders_by_id={"o": OPEN_ENTRY})
     followed(broker, sent())
     assert 8 < broker.calls.count("order_by_client_id") < 16
+
+
+class ForgetfulBroker(FakeBroker):
+    """Lists none of its orders, and knows each by its id."""
+
+    def orders(self, since: datetime) -> list[BrokerOrder]:
+        return []
+
+
+def test_an_order_that_the_list_no_longer_shows_is_asked_for_by_its_id() -> None:
+    payloads = FakePayloads()
+    broker = ForgetfulBroker(orders_by_id={"o": an_order(order_id="o")})
+    ref = follow_orders(
+        CYCLE, [], ["o", "gone"], broker=broker, payloads=payloads, clock=FakeClock(AT)
+    )
+    assert [order.order_id for order in load_state(payloads.get(ref)).orders] == ["o"]
+
+
+def test_an_order_that_the_list_shows_is_not_told_twice() -> None:
+    payloads = FakePayloads()
+    broker = FakeBroker(orders_by_id={"o": an_order(order_id="o")})
+    ref = follow_orders(CYCLE, [], ["o"], broker=broker, payloads=payloads, clock=FakeClock(AT))
+    assert len(load_state(payloads.get(ref)).orders) == 1

@@ -31,7 +31,7 @@ LONG_WINDOW = timedelta(days=10)
 BEFORE_THE_OPEN = timedelta(hours=1)
 # A session's runs read the long window at the open and then as often as this.
 LONG_EVERY = timedelta(minutes=30)
-# Orders of older days that filled meanwhile, each asked for by its id.
+# Orders that no list shows and that are each asked for by their id.
 MOST_OLD_ORDERS = 20
 
 FOLLOW_FOR = 20.0  # seconds
@@ -64,6 +64,7 @@ def read_broker_state(broker: Broker, clock: Clock, since: datetime) -> BrokerSt
         orders=(*orders, *_filled_meanwhile(orders, fills, broker)),
         fills=tuple(fills),
         activities=tuple(activities),
+        listed_since=since,
     )
 
 
@@ -79,6 +80,7 @@ def sync_broker(cycle: Cycle, *, broker: Broker, payloads: Payloads, clock: Cloc
 def follow_orders(
     cycle: Cycle,
     outcomes: Sequence[IntentOutcome],
+    look_up: Sequence[str] = (),
     *,
     broker: Broker,
     payloads: Payloads,
@@ -86,7 +88,9 @@ def follow_orders(
 ) -> PayloadRef:
     """Wait until this run's orders are final or resting, 20 s at most, and until the executions of
     what filled are listed; then read everything once more. An entry still open then is cancelled by
-    the next run."""
+    the next run. ``look_up`` are the broker's ids of orders that are on record as open and that its
+    list does not show: each is asked for, because gone from a list is neither filled nor cancelled.
+    """
     waiting = {
         outcome.intent_id
         for outcome in outcomes
@@ -102,7 +106,14 @@ def follow_orders(
         pause = min(max(pause * 1.5, SECOND_POLL), LONGEST_POLL)
     followed = {outcome.broker_order_id for outcome in outcomes if outcome.broker_order_id}
     state = _with_executions(followed, broker, clock, cycle.session.open - BEFORE_THE_OPEN)
-    return _pass_on(cycle, "followed", state, payloads)
+    return _pass_on(cycle, "followed", _with_missing(state, look_up, broker), payloads)
+
+
+def _with_missing(state: BrokerState, look_up: Sequence[str], broker: Broker) -> BrokerState:
+    shown = {order.order_id for order in state.orders}
+    asked = [order_id for order_id in look_up if order_id not in shown][:MOST_OLD_ORDERS]
+    found = [broker.order(order_id) for order_id in asked]
+    return replace(state, orders=(*state.orders, *(order for order in found if order is not None)))
 
 
 def _with_executions(
