@@ -1,4 +1,4 @@
-"""The first step of every reconciliation, whoever started it: is it needed, and for which minute?"""
+"""The first step of every reconciliation, whoever starts it: is it needed, for which minute?"""
 
 from __future__ import annotations
 
