@@ -82,6 +82,25 @@ def test_resolution(
     assert outcomes == ([(status, code)] if status else [])
 
 
+REACHES = [
+    # (the snapshot lists what is over since, its order is not there, outcome)
+    ("all of it", None, IntentStatus.EXPIRED_UNSENT),
+    ("back to the decision", DECIDED, IntentStatus.EXPIRED_UNSENT),
+    # It may have arrived and be over: another snapshot will reach back to it.
+    ("only what came later", DECIDED + SECOND, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("listed_since", "status"), [row[1:] for row in REACHES], ids=[row[0] for row in REACHES]
+)
+def test_absence_proves_something_only_where_the_snapshot_reaches(
+    listed_since: datetime | None, status: IntentStatus | None
+) -> None:
+    outcomes = resolve([EXIT], [], LATE, listed_since)
+    assert [outcome.status for outcome in outcomes] == ([status] if status else [])
+
+
 def test_times_are_the_snapshots_own() -> None:
     (outcome,) = resolve([EXIT], [], LATE)
     assert outcome.at == LATE

@@ -265,7 +265,8 @@ class BrokerState:
     """One snapshot of the broker's truth, read at ``as_of``.
 
     ``next_close`` is the broker's own word on when this session closes; it is asked once a session
-    and None otherwise.
+    and None otherwise. ``listed_since``: orders that are not open any more are there only if they
+    were submitted at this time or later (None: however old).
     """
 
     as_of: datetime
@@ -275,3 +276,4 @@ class BrokerState:
     fills: tuple[BrokerFill, ...]
     next_close: datetime | None = None
     activities: tuple[BrokerActivity, ...] = ()
+    listed_since: datetime | None = None

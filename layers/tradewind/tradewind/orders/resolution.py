@@ -31,9 +31,9 @@ from tradewind.orders.model import (
 # show the order proves that it did not arrive.
 ARRIVAL_LIMIT = timedelta(minutes=2)
 
-# How far back a snapshot lists orders that are no longer open. It is longer than any outage worth
-# healing by itself; that an older order is missing from a snapshot proves nothing.
-LISTING_REACH = timedelta(days=4)
+# How far back any snapshot lists orders that are no longer open, longer than any outage worth
+# healing by itself: no snapshot will tell any more what became of an older intent.
+LISTING_REACH = timedelta(days=10)
 
 
 def orders_by_intent(orders: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
@@ -51,18 +51,21 @@ def resolve(
     intents: Sequence[OrderIntent],
     orders: Sequence[BrokerOrder],
     as_of: datetime,
+    listed_since: datetime | None = None,
 ) -> list[IntentOutcome]:
     """Outcomes for intents that have none, from a snapshot read at ``as_of``.
 
     An intent whose order is there was submitted (or rejected by the broker afterwards). One whose
-    order is missing stays open until the snapshot is late enough to prove that nothing arrived.
+    order is missing stays open until a snapshot is late enough, and reaches back far enough
+    (``listed_since``: from when on it lists orders that are not open any more; None: all), to prove
+    that nothing arrived.
     """
     own = orders_by_intent(orders)
     by_id = {order.order_id: order for order in orders}
     outcomes = []
     for intent in intents:
         order = own.get(intent.intent_id)
-        outcome = _judged(intent, order, as_of)
+        outcome = _judged(intent, order, as_of, listed_since)
         if order is None:
             outcome = _target_is_final(intent, by_id, as_of) or outcome
         if outcome is not None:
@@ -106,7 +109,10 @@ def to_look_up(
 
 
 def _judged(
-    intent: OrderIntent, order: BrokerOrder | None, as_of: datetime
+    intent: OrderIntent,
+    order: BrokerOrder | None,
+    as_of: datetime,
+    listed_since: datetime | None,
 ) -> IntentOutcome | None:
     """What the table says of an intent that has no outcome.
 
@@ -116,9 +122,24 @@ def _judged(
     row = resolution_for(OrderState.SUBMITTING, state_of(order) if order is not None else None)
     if row.resolution is Resolution.ADOPT and order is not None:
         return _adopted(intent, order, row, as_of, "found_at_broker")
-    arrived_by = intent.bar_time + MINUTE + ARRIVAL_LIMIT
-    if row.resolution is Resolution.AWAIT_ARRIVAL and as_of >= arrived_by:
-        return _never_arrived(intent, as_of)
+    if row.resolution is not Resolution.AWAIT_ARRIVAL:
+        return None
+    if as_of - intent.bar_time > LISTING_REACH:
+        return _unsent(
+            intent,
+            as_of,
+            "out_of_sight",
+            f"for {LISTING_REACH.days} days no snapshot was read that would have shown its order; "
+            "if it arrived after all, the positions differ",
+        )
+    would_be_listed = listed_since is None or listed_since <= intent.bar_time
+    if would_be_listed and as_of >= intent.bar_time + MINUTE + ARRIVAL_LIMIT:
+        return _unsent(
+            intent,
+            as_of,
+            "never_arrived",
+            "the broker does not know the order and no call can still be under way",
+        )
     return None
 
 
@@ -144,16 +165,7 @@ def _adopted(
     )
 
 
-def _never_arrived(intent: OrderIntent, as_of: datetime) -> IntentOutcome:
-    if as_of - intent.bar_time > LISTING_REACH:
-        code = "out_of_sight"
-        reason = (
-            f"no snapshot was read in the {LISTING_REACH.days} days in which its order would have "
-            "been listed; if it arrived after all, the positions differ"
-        )
-    else:
-        code = "never_arrived"
-        reason = "the broker does not know the order and no call can still be under way"
+def _unsent(intent: OrderIntent, as_of: datetime, code: str, reason: str) -> IntentOutcome:
     return IntentOutcome(intent.intent_id, IntentStatus.EXPIRED_UNSENT, None, code, reason, as_of)
 
 

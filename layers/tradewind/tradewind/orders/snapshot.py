@@ -39,6 +39,7 @@ def load_state(body: bytes) -> BrokerState:
             fills=tuple(_fill(item) for item in raw["fills"]),
             next_close=from_iso(raw["next_close"]) if raw["next_close"] else None,
             activities=tuple(_activity(item) for item in raw["activities"]),
+            listed_since=from_iso(raw["listed_since"]) if raw["listed_since"] else None,
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise InvalidInputError(f"not a broker state: {error!r}") from error
