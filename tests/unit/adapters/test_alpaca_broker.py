@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal as D
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tradewind.adapters.alpaca import client as client_module
 from tradewind.adapters.alpaca.broker import AlpacaBroker
 from tradewind.adapters.alpaca.credentials import ApiKey
-from tradewind.adapters.alpaca.parsing import (
-    account_of,
-    flattened,
-    order_of,
-    orders_of,
-    position_of,
-)
 from tradewind.errors import (
     BrokerRejectedError,
     BrokerUnavailableError,
@@ -26,21 +18,18 @@ from tradewind.errors import (
     ThrottledError,
 )
 from tradewind.orders.model import (
+    BrokerActivity,
     OrderClass,
     OrderRequest,
     OrderStatus,
     OrderType,
+    ReplaceRequest,
     Side,
     TimeInForce,
 )
 
 from tests.fakes import own_id
 from tests.unit.adapters.http_server import Answer, serving
-
-FIXTURES = Path(__file__).parents[4] / "shared" / "data" / "fixtures_alpaca"
-needs_fixtures = pytest.mark.skipif(
-    not FIXTURES.exists(), reason="../shared/data/fixtures_alpaca is not on this machine"
-)
 
 OURS = own_id("1")
 ENTRY = OrderRequest(
@@ -95,6 +84,84 @@ def test_an_entry_leaves_as_exact_decimals() -> None:
     assert order.submitted_at == datetime(2020, 11, 12, 14, 31, 4, 123456, UTC)
 
 
+REQUESTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    # (what, changes to a market purchase of 10 AAPL, what leaves besides id, symbol and side)
+    ("market", {}, {"qty": "10", "type": "market", "time_in_force": "day"}),
+    ("limit, gtc",
+     {"order_type": OrderType.LIMIT, "limit_price": D("119.570"), "time_in_force": TimeInForce.GTC},
+     {"qty": "10", "type": "limit", "time_in_force": "gtc", "limit_price": "119.570"}),
+    ("stop", {"order_type": OrderType.STOP, "stop_price": D("0.0001")},
+     {"qty": "10", "type": "stop", "time_in_force": "day", "stop_price": "0.0001"}),
+    ("stop limit",
+     {"order_type": OrderType.STOP_LIMIT, "stop_price": D(98), "limit_price": D(97)},
+     {"qty": "10", "type": "stop_limit", "time_in_force": "day", "limit_price": "97",
+      "stop_price": "98"}),
+    ("trailing by percent",
+     {"order_type": OrderType.TRAILING_STOP, "trail_percent": D("1.5")},
+     {"qty": "10", "type": "trailing_stop", "time_in_force": "day", "trail_percent": "1.5"}),
+    ("trailing by USD", {"order_type": OrderType.TRAILING_STOP, "trail_price": D("1.50")},
+     {"qty": "10", "type": "trailing_stop", "time_in_force": "day", "trail_price": "1.50"}),
+    ("a fraction in nine decimals", {"quantity": D("0.000000001")},
+     {"qty": "0.000000001", "type": "market", "time_in_force": "day"}),
+    ("a number that Decimal would write as 1E+3", {"quantity": D(10) ** 3 * D("1E+0")},
+     {"qty": "1000", "type": "market", "time_in_force": "day"}),
+    ("bracket whose stop has a limit",
+     {"order_class": OrderClass.BRACKET, "take_profit": D("125"), "stop_loss": D("117.42"),
+      "stop_loss_limit": D("117.00")},
+     {"qty": "10", "type": "market", "time_in_force": "day", "order_class": "bracket",
+      "take_profit": {"limit_price": "125"},
+      "stop_loss": {"stop_price": "117.42", "limit_price": "117.00"}}),
+    ("oco",
+     {"side": Side.SELL, "order_class": OrderClass.OCO, "order_type": OrderType.LIMIT,
+      "take_profit": D("125"), "stop_loss": D("117.42"), "time_in_force": TimeInForce.GTC},
+     {"side": "sell", "qty": "10", "type": "limit", "time_in_force": "gtc", "order_class": "oco",
+      "take_profit": {"limit_price": "125"}, "stop_loss": {"stop_price": "117.42"}}),
+    *[(f"at {tif}", {"time_in_force": tif},
+       {"qty": "10", "type": "market", "time_in_force": tif.value}) for tif in TimeInForce],
+]  # fmt: skip
+PURCHASE = OrderRequest(OURS, "AAPL", Side.BUY, D(10), OrderType.MARKET, TimeInForce.DAY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "body"), [row[1:] for row in REQUESTS], ids=[row[0] for row in REQUESTS]
+)
+def test_every_type_and_class_leaves_as_exact_strings(
+    changes: dict[str, Any], body: dict[str, Any]
+) -> None:
+    with serving(Answer(body=an_order_body())) as server:
+        broker(server.url).submit(replace(PURCHASE, **changes))
+    sent = {"client_order_id": OURS, "symbol": "AAPL", "side": "buy", **body}
+    assert server.requests == [("POST", "/v2/orders", sent)]
+
+
+def test_a_replacement_names_only_what_changes() -> None:
+    new = an_order_body(id="o-2", replaces="o-1", stop_price="118.10")
+    with serving(Answer(body=new)) as server:
+        order = broker(server.url).replace("o-1", ReplaceRequest(OURS, stop_price=D("118.10")))
+        broker(server.url).replace(
+            "o-1",
+            ReplaceRequest(OURS, quantity=D("5"), limit_price=D(119), trail=D("0.5"),
+                           time_in_force=TimeInForce.DAY),
+        )  # fmt: skip
+    assert order.replaces == "o-1"
+    assert [request[2] for request in server.requests] == [
+        {"client_order_id": OURS, "stop_price": "118.10"},
+        {"client_order_id": OURS, "qty": "5", "limit_price": "119", "trail": "0.5",
+         "time_in_force": "day"},
+    ]  # fmt: skip
+
+
+def test_all_orders_are_cancelled_and_a_position_closed() -> None:
+    told = [{"id": "o-1", "status": 200}, {"id": "o-2", "status": 404, "body": {}}]
+    with serving(Answer(207, told), Answer(body=an_order_body(side="sell"))) as server:
+        broker(server.url).cancel_all()
+        assert broker(server.url).close_position("AAPL").side is Side.SELL
+    assert [request[:2] for request in server.requests] == [
+        ("DELETE", "/v2/orders"),
+        ("DELETE", "/v2/positions/AAPL"),
+    ]
+
+
 UNCLEAR = [
     ("504 after perhaps accepting", Answer(504, {"message": "gateway timeout"})),
     ("503", Answer(503, {"message": "unavailable"})),
@@ -130,16 +197,11 @@ def test_throttling_is_told_apart_and_sent_once() -> None:
     assert caught.value.retry_after == 2
 
 
-@needs_fixtures
-def test_every_recorded_refusal_keeps_its_code() -> None:
-    rows = json.loads((FIXTURES / "errors.json").read_text())
-    refusals = [row for row in rows if row["where"] == "POST /v2/orders"]
-    assert len(refusals) > 5
-    for row in refusals:
-        answer = Answer(row["status"], row["body"])
-        with serving(answer) as server, pytest.raises(BrokerRejectedError) as caught:
-            broker(server.url).submit(ENTRY)
-        assert (caught.value.status, caught.value.code) == (row["status"], row["body"]["code"])
+def test_a_refusal_keeps_its_status_and_code() -> None:
+    refusal = Answer(403, {"code": 40310000, "message": "insufficient buying power"})
+    with serving(refusal) as server, pytest.raises(BrokerRejectedError) as caught:
+        broker(server.url).submit(ENTRY)
+    assert (caught.value.status, caught.value.code) == (403, 40310000)
 
 
 def test_a_read_that_fails_may_be_made_again() -> None:
@@ -162,6 +224,38 @@ def test_legs_name_their_parent() -> None:
     assert orders[1].status is OrderStatus.HELD
 
 
+def test_activities_are_read_page_by_page_without_executions() -> None:
+    fee = {"id": "20201112::1", "activity_type": "FEE", "date": "2020-11-12",
+           "net_amount": "-0.02", "description": "TAF fee"}  # fmt: skip
+    fill = {"id": "20201112::2", "activity_type": "FILL", "order_id": "o-1", "price": "1"}
+    first = [{**fee, "id": f"20201111::{n}"} for n in range(99)] + [fill]
+    with serving(Answer(body=first), Answer(body=[fee])) as server:
+        found = broker(server.url).activities(datetime(2020, 11, 2, tzinfo=UTC))
+    assert len(found) == 100
+    assert found[-1] == BrokerActivity(
+        "20201112::1", "FEE", D("-0.02"), date(2020, 11, 12), None, "TAF fee"
+    )
+    assert "category=non_trade_activity" in server.requests[0][1]
+    assert "page_token=20201112%3A%3A2" in server.requests[1][1]
+
+
+def test_a_page_that_comes_again_ends_the_reading() -> None:
+    page = [{"id": f"{n}", "activity_type": "FEE", "date": "2020-11-12"} for n in range(100)]
+    with serving(Answer(body=page)) as server, pytest.raises(BrokerUnavailableError, match="again"):
+        broker(server.url).activities(datetime(2020, 11, 2, tzinfo=UTC))
+
+
+def test_no_order_is_lost_between_two_pages() -> None:
+    """A leg is submitted with its parent, and "after" leaves out what was submitted just then."""
+    first = [an_order_body(id=f"o-{n}") for n in range(499)] + [an_order_body(
+        id="o-499", submitted_at="2020-11-12T14:40:00.5Z")]  # fmt: skip
+    more = [first[-1], an_order_body(id="leg", submitted_at="2020-11-12T14:40:00.5Z")]
+    with serving(Answer(body=first), Answer(body=more), Answer(body=[])) as server:
+        orders = broker(server.url).orders(datetime(2020, 11, 9, tzinfo=UTC))
+    assert len(orders) == 501
+    assert "after=2020-11-12T14%3A40%3A00.499000Z" in server.requests[1][1]
+
+
 def test_fills_are_read_page_by_page() -> None:
     def activity(number: int) -> dict[str, str]:
         return {
@@ -174,20 +268,6 @@ def test_fills_are_read_page_by_page() -> None:
         fills = broker(server.url).fills(datetime(2020, 11, 9, tzinfo=UTC))
         assert len(fills) == 101
         assert "page_token=2020%3A%3A99" in server.requests[1][1]
-
-
-@needs_fixtures
-def test_recorded_bodies_are_read() -> None:
-    trading = FIXTURES / "openapi_2026_08_trading"
-    order = order_of(json.loads((trading / "component_EquityOrderResponse.json").read_text()))
-    assert (order.quantity, order.limit_price, order.order_class) == (D(2), D(150), "simple")
-    account = account_of(json.loads((trading / "get_v2_account_200_ex.json").read_text()))
-    assert account.equity == D("123346.11")
-    recorded = FIXTURES / "alpaca_py"
-    (position,) = json.loads((recorded / "positions" / "get_all_positions.json").read_text())
-    assert position_of(position).quantity == 5
-    for raw in json.loads((recorded / "orders" / "get_orders.json").read_text()):
-        assert flattened(raw)[0].symbol == "SPY"
 
 
 def test_a_replaced_leg_is_told_as_replaced() -> None:
@@ -227,19 +307,6 @@ def test_a_short_sale_is_not_ours() -> None:
             "price": "1", "transaction_time": "2024-01-01T15:00:00Z"}  # fmt: skip
     with serving(Answer(body=[fill])) as server:
         assert broker(server.url).fills(datetime(2020, 11, 9, tzinfo=UTC)) == []
-
-
-@needs_fixtures
-def test_every_recorded_order_can_be_listed() -> None:
-    """Whatever a person does by hand in the same account."""
-    files = [*FIXTURES.glob("**/*rder*.json"), *FIXTURES.glob("**/close_position*.json")]
-    assert len(files) > 8
-    for file in files:
-        raw = json.loads(file.read_text())
-        for item in raw if isinstance(raw, list) else [raw]:
-            body = item.get("body", item)
-            if "filled_qty" in body:
-                orders_of([{**body, "client_order_id": "mine"}])
 
 
 def test_the_parent_of_a_leg_is_found_in_the_nested_list() -> None:

@@ -17,7 +17,7 @@ from moto import mock_aws
 from tradewind.adapters.dynamodb import RACES, ControlTable
 from tradewind.adapters.switch_item import KEPT_CHANGES
 from tradewind.errors import ControlUnavailableError, InvalidInputError
-from tradewind.orders.control import LEASE_SECONDS, RequestPurpose, SwitchState
+from tradewind.orders.control import LEASE_SECONDS, LONGEST_WHY, RequestPurpose, SwitchState
 
 NOW = datetime(2020, 11, 12, 14, 31, 5, tzinfo=UTC)
 DAY = "2020-11-12"
@@ -162,6 +162,14 @@ def test_the_history_keeps_the_newest_changes(control: ControlTable) -> None:
     changes = control.switch_changes("paper")
     assert [change.number for change in changes] == list(range(4, KEPT_CHANGES + 4))
     assert changes[-1] == control.switch("paper")
+
+
+def test_a_long_history_of_long_reasons_fits_into_the_item(control: ControlTable) -> None:
+    for n in range(KEPT_CHANGES + 1):
+        control.change_switch("paper", (HALTED, ACTIVE)[n % 2], "✗" * 999, "✗" * 9999, NOW)
+    changes = control.switch_changes("paper")
+    assert len(changes) == KEPT_CHANGES
+    assert {len(change.why) for change in changes} == {LONGEST_WHY}
 
 
 def test_a_switch_in_no_known_state_is_an_error_that_a_person_repairs(
