@@ -70,6 +70,14 @@ def alarm(name: str, state: str, at: str = "2020-11-12T14:31:00.000+0000") -> di
 
 def test_the_sample_event(world: World) -> None:
     event = json.loads((ROOT / "events" / "change_switch.json").read_text())
+    (lowered,) = world.handle(event)["alarms"]
+    assert (lowered["state"], lowered["number"]) == ("REDUCING", 1)
+    assert lowered["who"] in event["Records"][0]["Sns"]["Message"]
+    assert world.handle(event)["alarms"] == [lowered]  # delivered again
+
+
+def test_a_direct_call_says_what_stands_then(world: World) -> None:
+    event = {"state": "REDUCING", "who": "ada", "why": "quotes look stale"}
     answer = world.handle(event)
     assert answer["complete"] is True
     assert answer["entries"] is None
@@ -78,8 +86,8 @@ def test_the_sample_event(world: World) -> None:
         "number": 1,
         "state": "REDUCING",
         "previous": "ACTIVE",
-        "who": event["who"],
-        "why": event["why"],
+        "who": "ada",
+        "why": "quotes look stale",
         "at": "2020-11-12T14:31:04Z",
     }
     assert world.handle(event)["switch"]["number"] == 1  # delivered again

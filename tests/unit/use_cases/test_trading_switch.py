@@ -16,13 +16,12 @@ from tradewind.errors import (
     ThrottledError,
 )
 from tradewind.market.bar import to_iso
-from tradewind.orders.control import SwitchState
+from tradewind.orders.control import LONGEST_WHY, SwitchState
 from tradewind.orders.ids import deployment_tag, protect_id
 from tradewind.orders.model import BrokerOrder, OrderStatus, Side
 from tradewind.orders.ports import Broker
 from tradewind.use_cases.cancel_entries import GIVE_UP, WATCH, CancelledEntries, cancel_entries
 from tradewind.use_cases.trading_switch import (
-    LONGEST_WHY,
     Alarm,
     SwitchAnswer,
     alarm_of,

@@ -23,7 +23,14 @@ from tradewind.adapters.switch_item import (
 from tradewind.errors import ControlUnavailableError, InvalidInputError
 from tradewind.market.bar import from_iso, to_iso
 from tradewind.orders.breaker import EntryNote, failures_in_a_row, noted
-from tradewind.orders.control import LEASE_SECONDS, RequestPurpose, SwitchChange, SwitchState
+from tradewind.orders.control import (
+    LEASE_SECONDS,
+    LONGEST_WHO,
+    LONGEST_WHY,
+    RequestPurpose,
+    SwitchChange,
+    SwitchState,
+)
 
 Answer = TypeVar("Answer")
 
@@ -59,6 +66,7 @@ class ControlTable:
         *,
         only_lower: bool = False,
     ) -> SwitchChange:
+        who, why = who[:LONGEST_WHO], why[:LONGEST_WHY]
         for _ in range(RACES):
             item = self._item(switch_key(account))
             try:

@@ -15,6 +15,10 @@ from typing import Protocol
 # Longer than a submitter may run (its function's timeout is 30 s), shorter than until the next run.
 LEASE_SECONDS = 45
 
+# Characters of a switch change's texts. Its newest hundred have to fit into one item (400 KB).
+LONGEST_WHO = 100
+LONGEST_WHY = 500
+
 
 class SwitchState(StrEnum):
     """ACTIVE trades; REDUCING sends exits and protection only; HALTED also has entries cancelled
@@ -74,6 +78,7 @@ class TradingControl(Protocol):
 
         Setting the state that stands already changes nothing; with ``only_lower`` (alarms, the
         circuit breaker) neither does a state that allows more. The answer is what stands then.
+        Longer texts than LONGEST_WHO and LONGEST_WHY are cut.
         """
         ...
 

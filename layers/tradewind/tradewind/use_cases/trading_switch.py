@@ -15,15 +15,17 @@ from typing import Any
 
 from tradewind.errors import ControlUnavailableError, InvalidInputError
 from tradewind.market.bar import from_iso, to_iso
-from tradewind.orders.control import SwitchChange, SwitchState, TradingControl
+from tradewind.orders.control import (
+    LONGEST_WHO,
+    LONGEST_WHY,
+    SwitchChange,
+    SwitchState,
+    TradingControl,
+)
 from tradewind.orders.payload import order_summary
 from tradewind.orders.ports import Broker
 from tradewind.orders.submission import Pacing
 from tradewind.use_cases.cancel_entries import CancelledEntries, cancel_entries
-
-# A hundred changes have to fit into one item of the control table (400 KB).
-LONGEST_WHO = 100
-LONGEST_WHY = 500
 
 
 @dataclass(frozen=True, slots=True)
