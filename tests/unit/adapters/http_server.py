@@ -40,7 +40,7 @@ def serving(*answers: Answer) -> Iterator[ScriptedServer]:
 
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            sent = json.loads(self.rfile.read(length)) if length else None
+            sent = self._sent(self.rfile.read(length)) if length else None
             script.requests.append((self.command, self.path, sent))
             script.headers.append(dict(self.headers))
             answer = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
@@ -56,6 +56,10 @@ def serving(*answers: Answer) -> Iterator[ScriptedServer]:
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
             self.wfile.write(raw)
+
+        def _sent(self, raw: bytes) -> Any:
+            is_form = self.headers.get_content_type() == "application/x-www-form-urlencoded"
+            return raw.decode() if is_form else json.loads(raw)
 
         do_GET = do_POST = do_PATCH = do_DELETE = handle_any
 
