@@ -12,6 +12,7 @@ from tradewind.orders.protection import Need, protection_need
 from tests.fakes import START, an_order
 
 STOP = an_order(stop_price=D("98.50"))
+LONG_AGO = START - timedelta(minutes=5)
 SITUATIONS = [
     # (what rests, high since entry, close, need, shares, stop)
     ("nothing rests", [], None, "100", Need.PLACE, 10, "98.50"),
@@ -32,6 +33,14 @@ SITUATIONS = [
     ("its replacement is stuck beside one that works", [STOP, an_order(order_id="old",
         status=OrderStatus.PENDING_REPLACE, updated_at=START - timedelta(minutes=5))], None, "100",
      Need.NOTHING, 0, "98.50"),
+    ("it is in a state that nobody knows", [an_order(status=OrderStatus.UNRECOGNISED,
+        updated_at=LONG_AGO)], None, "100", Need.PLACE, 10, "98.50"),
+    ("an entry's stop was just held back", [an_order(status=OrderStatus.HELD, order_class="oto")],
+     None, "100", Need.NOTHING, 0, "98.50"),
+    ("an entry's stop was never activated", [an_order(status=OrderStatus.HELD, order_class="oto",
+        updated_at=LONG_AGO)], None, "100", Need.PLACE, 10, "98.50"),
+    ("it is held back beside its profit leg", [an_order(status=OrderStatus.HELD,
+        order_class="bracket", updated_at=LONG_AGO)], None, "100", Need.NOTHING, 0, "98.50"),
     ("only another symbol's rests", [an_order(symbol="MSFT")], None, "100", Need.PLACE, 10,
      "98.50"),
     ("only a buy rests", [an_order(side=Side.BUY)], None, "100", Need.PLACE, 10, "98.50"),

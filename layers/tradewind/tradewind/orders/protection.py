@@ -8,11 +8,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from tradewind.orders.model import BrokerOrder, OrderStatus, Side
+from tradewind.orders.model import BrokerOrder, OrderClass, OrderStatus, Side
 from tradewind.orders.prices import trailing_stop
 
 # A stop in one of these states may not be touched now: the next run looks again.
-_IN_TRANSIT = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE})
+_IN_TRANSIT = frozenset(
+    {OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE, OrderStatus.UNRECOGNISED}
+)
+# Beside the profit leg of these a stop is held back and protects all the same. The stop of an OTO
+# is held back until its entry has filled completely, and protects nothing until then.
+_PAIRED = (OrderClass.BRACKET, OrderClass.OCO)
 # One that a run left so, and the next one finds so, is stuck: nobody may count on it any more.
 STUCK_AFTER = timedelta(minutes=1)
 
@@ -51,9 +56,12 @@ def resting_stops(orders: Sequence[BrokerOrder], symbol: str) -> list[BrokerOrde
 
 
 def is_stuck(order: BrokerOrder, as_of: datetime) -> bool:
-    """Whether an order has waited to be cancelled or replaced for longer than a run. ``as_of`` is
-    when the run began, so that every attempt of it judges the same."""
-    return order.status in _IN_TRANSIT and as_of - order.updated_at > STUCK_AFTER
+    """Whether an order has waited to be cancelled, replaced or activated, or stood in a state that
+    nobody knows, for longer than a run. ``as_of`` is when the run began, so that every attempt of
+    it judges the same."""
+    held_back = order.status is OrderStatus.HELD and order.order_class not in _PAIRED
+    waits = held_back or order.status in _IN_TRANSIT
+    return waits and as_of - order.updated_at > STUCK_AFTER
 
 
 def covering_stops(
