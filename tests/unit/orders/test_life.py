@@ -14,16 +14,12 @@ from tradewind.orders.life import (
     OrderState,
     Resolution,
     TableRow,
-    family,
-    legs_of,
     merge,
-    replacement_chain,
     resolution_for,
     resolution_table,
     state_of,
-    state_of_intent,
 )
-from tradewind.orders.model import BrokerOrder, IntentStatus, OrderStatus, Side
+from tradewind.orders.model import BrokerOrder, OrderStatus, Side
 
 from tests.fakes import START, an_order
 
@@ -31,7 +27,13 @@ DOCS = Path(__file__).resolve().parents[3] / "docs" / "orders.md"
 BEGIN, END = "<!-- resolution table: begin -->", "<!-- resolution table: end -->"
 
 SECOND = timedelta(seconds=1)
-BROKERS_STATES = [state for state in OrderState if not state.is_our_judgement]
+OUR_JUDGEMENT = (
+    OrderState.INTENDED,
+    OrderState.SUBMITTING,
+    OrderState.UNKNOWN,
+    OrderState.UNSENT,
+)
+BROKERS_STATES = [state for state in OrderState if state not in OUR_JUDGEMENT]
 
 # One word of the broker for each of its states.
 WORD = {
@@ -78,7 +80,7 @@ def wanted_resolutions(cached: OrderState | None, broker: OrderState | None) -> 
             return {Resolution.KEEP}
         case OrderState.UNSENT, _:
             return {Resolution.ADOPT_AND_TELL}
-        case _ if cached.is_our_judgement:
+        case _ if cached in OUR_JUDGEMENT:
             return {Resolution.AWAIT_ARRIVAL if broker is None else Resolution.ADOPT}
         case _ if cached.is_final:
             return {Resolution.KEEP}
@@ -147,7 +149,7 @@ def word(value: object, none: str) -> str:
 def test_a_state_is_final_exactly_when_the_brokers_word_is(status: OrderStatus) -> None:
     order = an_order(status=status)
     assert state_of(order).is_final is status.is_final
-    assert not state_of(order).is_our_judgement
+    assert state_of(order) in BROKERS_STATES
 
 
 WORDS = [
@@ -176,25 +178,6 @@ def test_words_and_executions_make_the_state(
     status: OrderStatus, filled: int, state: OrderState
 ) -> None:
     assert state_of(an_order(status=status, filled_quantity=D(filled))) is state
-
-
-INTENTS = [
-    # (the intent's status, claimed, our judgement)
-    (IntentStatus.PENDING, False, OrderState.INTENDED),
-    (IntentStatus.PENDING, True, OrderState.SUBMITTING),
-    (IntentStatus.UNKNOWN, True, OrderState.UNKNOWN),
-    (IntentStatus.BLOCKED, True, OrderState.UNSENT),
-    (IntentStatus.EXPIRED_UNSENT, False, OrderState.UNSENT),
-    # From here on the broker's word counts, or there was nothing to send.
-    (IntentStatus.SUBMITTED, True, None),
-    (IntentStatus.REJECTED, True, None),
-    (IntentStatus.NOT_NEEDED, True, None),
-]
-
-
-@pytest.mark.parametrize(("status", "claimed", "state"), INTENTS)
-def test_our_own_judgement(status: IntentStatus, claimed: bool, state: OrderState | None) -> None:
-    assert state_of_intent(status, claimed=claimed) is state
 
 
 # --------------------------------------------------------------------------------- snapshots
@@ -291,40 +274,3 @@ def test_a_parent_once_named_is_never_forgotten() -> None:
     nested, flat = an_order(parent_order_id="entry-1"), an_order()
     assert merge(KnownOrder(nested, START), flat, START + SECOND).order == nested
     assert merge(KnownOrder(flat, START + SECOND), nested, START).order == nested
-
-
-# ------------------------------------------------------------------------------------ families
-
-ENTRY = an_order(order_id="entry", side=Side.BUY)
-PROFIT = an_order(order_id="profit", parent_order_id="entry", order_type="limit")
-STOP = an_order(
-    order_id="stop",
-    parent_order_id="entry",
-    status=OrderStatus.REPLACED,
-    submitted_at=START + SECOND,
-)
-RAISED = an_order(order_id="raised", replaces="stop", status=OrderStatus.REPLACED)
-AGAIN = an_order(order_id="again", replaces="raised")
-STRANGER = an_order(order_id="stranger", replaces="never seen")
-FAMILY = [AGAIN, STOP, STRANGER, PROFIT, RAISED, ENTRY]
-
-
-def test_legs_come_oldest_first() -> None:
-    assert legs_of("entry", FAMILY) == [PROFIT, STOP]
-
-
-@pytest.mark.parametrize("of", ["stop", "raised", "again"])
-def test_a_chain_of_replacements_is_found_from_any_of_its_orders(of: str) -> None:
-    assert replacement_chain(of, FAMILY) == [STOP, RAISED, AGAIN]
-
-
-def test_everybody_descends_from_the_entry() -> None:
-    heads = family(FAMILY)
-    assert heads.pop("stranger") == "stranger"
-    assert set(heads.values()) == {"entry"}
-
-
-def test_orders_that_name_each_other_end_the_search() -> None:
-    knot = [an_order(order_id="a", replaces="b"), an_order(order_id="b", replaces="a")]
-    assert set(family(knot)) == {"a", "b"}
-    assert {order.order_id for order in replacement_chain("a", knot)} == {"a", "b"}

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 
-from tradewind.orders.model import BrokerOrder, IntentStatus, OrderStatus
+from tradewind.orders.model import BrokerOrder, OrderStatus
 
 # os.path, because importing pathlib would take longer than reading the table.
 _FILE = os.path.join(os.path.dirname(__file__), "resolution_table.csv")
@@ -27,10 +27,10 @@ _NO_STATE = ("none", "absent")
 class OrderState(StrEnum):
     """Where an order stands. The first four are our own judgement, the others the broker's word."""
 
-    INTENDED = "intended"  # committed, nobody has begun to send it
-    SUBMITTING = "submitting"  # claimed by a submitter; a call may be under way
-    UNKNOWN = "unknown"  # sent or perhaps sent, without a clear answer
-    UNSENT = "unsent"  # blocked, too late, or never arrived: yields to the broker's word
+    INTENDED = "intended"  # intent pending, not claimed: nobody has begun to send it
+    SUBMITTING = "submitting"  # intent pending and claimed: a call may be under way
+    UNKNOWN = "unknown"  # intent unknown: sent or perhaps sent, without a clear answer
+    UNSENT = "unsent"  # intent blocked or expired: no order, unless the broker says otherwise
     ACCEPTED = "accepted"
     HELD = "held"  # at the broker, not active yet: a leg behind its entry
     PARTIALLY_FILLED = "partially_filled"
@@ -46,11 +46,6 @@ class OrderState(StrEnum):
         """Whether the order's life at the broker is over; such a state is never left."""
         return self in _FINAL
 
-    @property
-    def is_our_judgement(self) -> bool:
-        """Whether we say so without a word of the broker about the order."""
-        return self in _OUR_JUDGEMENT
-
 
 _FINAL = frozenset(
     {
@@ -60,9 +55,6 @@ _FINAL = frozenset(
         OrderState.EXPIRED,
         OrderState.REJECTED,
     }
-)
-_OUR_JUDGEMENT = frozenset(
-    {OrderState.INTENDED, OrderState.SUBMITTING, OrderState.UNKNOWN, OrderState.UNSENT}
 )
 
 # The broker's words that stand for a state of their own. Every other word, one that the broker
@@ -86,20 +78,6 @@ def state_of(order: BrokerOrder) -> OrderState:
     if order.filled_quantity > 0 and state in (OrderState.ACCEPTED, OrderState.HELD):
         return OrderState.PARTIALLY_FILLED
     return state
-
-
-def state_of_intent(status: IntentStatus, *, claimed: bool) -> OrderState | None:
-    """Our own judgement of an intent's order before the broker has spoken of it; None when the
-    intent's status says that the broker has spoken, or that there was nothing to send."""
-    match status:
-        case IntentStatus.PENDING:
-            return OrderState.SUBMITTING if claimed else OrderState.INTENDED
-        case IntentStatus.UNKNOWN:
-            return OrderState.UNKNOWN
-        case IntentStatus.BLOCKED | IntentStatus.EXPIRED_UNSENT:
-            return OrderState.UNSENT
-        case _:
-            return None
 
 
 class Resolution(StrEnum):
@@ -248,43 +226,3 @@ def _with_family(order: BrokerOrder, other: BrokerOrder) -> BrokerOrder:
 def _bounded(order: BrokerOrder) -> BrokerOrder:
     """Never more filled than ordered."""
     return replace(order, filled_quantity=min(order.filled_quantity, order.quantity))
-
-
-def legs_of(order_id: str, orders: Iterable[BrokerOrder]) -> list[BrokerOrder]:
-    """The orders that stand or fall with an entry, oldest first."""
-    return sorted(
-        (order for order in orders if order.parent_order_id == order_id),
-        key=lambda order: (order.submitted_at, order.order_id),
-    )
-
-
-def replacement_chain(order_id: str, orders: Iterable[BrokerOrder]) -> list[BrokerOrder]:
-    """An order, its predecessors and its successors, the first one first; the last one works."""
-    by_id = {order.order_id: order for order in orders}
-    successor = {order.replaces: order for order in by_id.values() if order.replaces}
-    first = by_id.get(order_id)
-    before: set[str] = set()
-    while first is not None and first.order_id not in before and first.replaces in by_id:
-        before.add(first.order_id)
-        first = by_id[first.replaces]
-    chain: list[BrokerOrder] = []
-    while first is not None and first not in chain:
-        chain.append(first)
-        first = successor.get(first.order_id)
-    return chain
-
-
-def family(orders: Iterable[BrokerOrder]) -> dict[str, str]:
-    """order_id -> order_id of the head of its family: the order from which it descends as a leg or
-    as a replacement, over however many steps; an order without either heads its own."""
-    by_id = {order.order_id: order for order in orders}
-    heads: dict[str, str] = {}
-    for order in by_id.values():
-        head, seen = order, {order.order_id}
-        while (above := by_id.get(head.parent_order_id or head.replaces or "")) is not None:
-            if above.order_id in seen:
-                break
-            seen.add(above.order_id)
-            head = above
-        heads[order.order_id] = head.order_id
-    return heads
