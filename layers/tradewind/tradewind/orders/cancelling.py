@@ -9,7 +9,7 @@ from tradewind.errors import (
     OutcomeUnknownError,
     RetryableError,
 )
-from tradewind.orders.model import BrokerOrder
+from tradewind.orders.model import BrokerOrder, OrderStatus
 from tradewind.orders.ports import Broker
 from tradewind.orders.submission import FIRST_PAUSE, MAX_ATTEMPTS, Pacing
 
@@ -24,13 +24,16 @@ def cancel_and_wait(order_id: str, broker: Broker, pacing: Pacing) -> BrokerOrde
     Raises OutcomeUnknownError when the cancellation is not confirmed in time: the order may still
     fill (``pending_cancel`` is no promise), so nothing may be sold in its place.
     """
-    _ask(order_id, broker, pacing)
+    answered = _ask(order_id, broker, pacing)
     waited, pause = 0.0, FIRST_LOOK
     while True:
         with suppress(RetryableError):
             order = broker.order(order_id)
             if order is None or order.status.is_final:
                 return order
+            if not answered and order.status is not OrderStatus.PENDING_CANCEL:
+                # The request seems to be lost. Should it arrive late, a second one does no harm.
+                answered = _ask(order_id, broker, pacing)
         if waited >= CANCEL_WAIT:
             raise OutcomeUnknownError(
                 f"cancellation of order {order_id} was not confirmed within {CANCEL_WAIT} s"
@@ -39,16 +42,19 @@ def cancel_and_wait(order_id: str, broker: Broker, pacing: Pacing) -> BrokerOrde
         waited, pause = waited + pause, min(pause * 1.5, LONGEST_LOOK)
 
 
-def _ask(order_id: str, broker: Broker, pacing: Pacing) -> None:
-    """Ask until it is taken. What is not cancelable any more, and what got no clear answer, is for
-    the order's status to say."""
+def _ask(order_id: str, broker: Broker, pacing: Pacing) -> bool:
+    """Ask until it is taken; False when there was no clear answer. What is not cancelable any more
+    is for the order's status to say."""
     for attempt in range(MAX_ATTEMPTS):
         if attempt:
             pacing.sleep(FIRST_PAUSE * 2**attempt)
         try:
             broker.cancel(order_id)
-        except (BrokerRejectedError, OutcomeUnknownError):
-            return
+        except BrokerRejectedError:
+            return True
+        except OutcomeUnknownError:
+            return False
         except RetryableError:
             continue  # refused for rate, or no connection: it provably did not arrive
-        return
+        return True
+    return False
