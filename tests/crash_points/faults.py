@@ -19,11 +19,13 @@ Arm = Callable[[ExchangeControl, datetime], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """``arm`` is called with the market's instant when the minute begins."""
+    """``arm`` is called with the market's instant when the minute begins. ``lasts`` so many further
+    runs when it does not end by itself."""
 
     name: str
     arm: Arm
     stalls: bool = False
+    lasts: int | None = None
 
 
 def _changing(**what: Any) -> Arm:
@@ -98,7 +100,7 @@ FAULTS = (
     ),
     Fault("reads fail", _reading("/v2/*", 2, kind="503")),
     Fault("maintenance", _maintenance(after=0.5, until=30)),
-    Fault("stuck cancellation", lambda control, _now: control.stick_cancels(1)),
+    Fault("stuck cancellation", lambda control, _now: control.stick_cancels(1), lasts=1),
     Fault("partial fills", _slices(50)),
     Fault("dropped fill", _fills(drop=1)),
     Fault("late fill", _fills(drop=1, reads=4)),

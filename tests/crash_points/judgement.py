@@ -86,8 +86,11 @@ class Books:
         return {symbol: shares for symbol, shares in left.items() if shares}
 
 
-def violations(ground: Ground, scenario: Scenario, undisturbed: bool, now: datetime) -> list[str]:
-    """What does not hold, in words; empty when all is well. Faults must have been cleared."""
+def violations(
+    ground: Ground, scenario: Scenario, undisturbed: bool, allowed: timedelta, now: datetime
+) -> list[str]:
+    """What does not hold, in words; empty when all is well. Shares may have been without protection
+    for as long as is ``allowed``. Faults must have been cleared."""
     books = Books.read(ground)
     found = [
         *_of_intents(books),
@@ -96,8 +99,7 @@ def violations(ground: Ground, scenario: Scenario, undisturbed: bool, now: datet
     ]
     if not scenario.by_hand:
         naked = longest_naked(ground.exchange.url, scenario.symbol, OPEN, now)
-        limit = scenario.naked_undisturbed if undisturbed else LONGEST_NAKED
-        if naked > limit:
+        if naked > allowed:
             found.append(f"shares lay without protection for {naked.total_seconds():.0f} s")
     return found
 

@@ -100,6 +100,11 @@ def _order(ground: Ground, **body: str) -> None:
     answer.raise_for_status()
 
 
+def _refuse_nothing(ground: Ground) -> None:
+    """The next order, which may not be the sale, is not the one to be refused."""
+    ground.exchange.control.clear_faults()
+
+
 @dataclass(frozen=True)
 class Scenario:
     """``setup`` is what the strategy wishes in the minutes before, ``action`` in the minute that is
@@ -116,6 +121,7 @@ class Scenario:
     held_undisturbed: bool
     held: bool | None = None
     before: Callable[[Ground], None] = _nothing
+    afterwards: Callable[[Ground], None] = _nothing  # once the killed run is over
     shares_per_tick: Decimal | None = None
     stop_price: Decimal | None = None  # where the stop has to rest in the end
     # An exit cancels the stop before it sells, and may have to wait for the confirmation.
@@ -153,7 +159,7 @@ SCENARIOS = (
     Scenario(
         # And nobody wants to leave any more: the stop that was put back has to stay.
         "exit whose sale is refused", "FLAT", _BOUGHT, Action.EXIT, Action.HOLD, IntentKind.EXIT,
-        held_undisturbed=True, before=_refuse_sale,
+        held_undisturbed=True, before=_refuse_sale, afterwards=_refuse_nothing,
     ),
     Scenario(
         "reprice", "RISE", (*_BOUGHT, Action.HOLD), Action.HOLD, Action.HOLD, IntentKind.REPRICE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tradewind.orders import procedures, submission
+from tradewind.orders import exits, submission
 
 from tests.crash_points.combinations import Combination, try_out
 from tests.crash_points.faults import FAULTS
@@ -28,12 +28,10 @@ def _remove_the_lookup() -> None:
 def _forget_the_stop() -> None:
     """An exit whose sale was refused leaves the shares as they are."""
 
-    def forget(intent, _quantity, why, _broker, pacing, status=None):  # type: ignore[no-untyped-def]
-        return submission.outcome(
-            intent.intent_id, status or "unknown", "sale_failed", why, pacing.now()
-        )
+    def forget(intent, _quantity, why, status, _broker, pacing, _sale=None):  # type: ignore[no-untyped-def]
+        return submission.outcome(intent.intent_id, status, "sale_failed", why, pacing.now())
 
-    procedures._put_back = forget  # type: ignore[assignment]
+    exits._put_back = forget
 
 
 @pytest.mark.parametrize(
