@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from benchmarks import cold_imports, cycle, import_bars, ingest, storage
+from benchmarks import cold_imports, cycle, fills, import_bars, ingest, storage
 
 
 def main() -> int:
@@ -17,6 +17,8 @@ def main() -> int:
     print(ingest.table())
     print()
     print(storage.table())
+    print()
+    print(fills.table())
     print()
     print(import_bars.table())
     return 0

@@ -379,6 +379,41 @@ def test_the_owners_of_orders_however_old(database: PostgresDatabase) -> None:
     with database.transaction() as stores:
         assert stores.orders.owners(ACCOUNT, ["o-1", "foreign", "o-9"]) == {"o-1": "tw-1"}
         assert stores.orders.owners(ACCOUNT, []) == {}
+        assert stores.orders.foreign(ACCOUNT, ["o-1", "foreign", "o-9"]) == {"foreign"}
+        assert stores.orders.foreign(ACCOUNT, []) == set()
+
+
+# An order as it is told again, on record as final with all it filled -> whether that may be news.
+TOLD_AGAIN: list[tuple[dict[str, Any], bool]] = [
+    ({}, False),
+    ({"filled_quantity": Decimal("10.0")}, False),
+    ({"updated_at": OPEN + MINUTE}, False),
+    ({"status": OrderStatus.CANCELED}, True),
+    ({"filled_quantity": Decimal(9)}, True),
+    ({"parent_order_id": "p"}, True),  # a listing that nests it, at last
+    ({"replaces": "r"}, True),
+    ({"order_id": "another"}, True),
+]
+
+
+@pytest.mark.parametrize(("changes", "news"), TOLD_AGAIN)
+def test_a_final_order_told_again_as_it_is_known_is_no_news(
+    database: PostgresDatabase, changes: dict[str, Any], news: bool
+) -> None:
+    tell(database, 0, an_order(**FILLED))
+    again = an_order(**{**FILLED, **changes})
+    with database.transaction() as stores:
+        assert stores.orders.unsettled(ACCOUNT, [again]) == ({again.order_id} if news else set())
+        assert stores.orders.unsettled(ACCOUNT, []) == set()
+
+
+def test_an_open_order_is_always_news_and_so_is_another_accounts(
+    database: PostgresDatabase,
+) -> None:
+    tell(database, 0, an_order("o-1"), an_order("o-2", **FILLED))
+    with database.transaction() as stores:
+        assert stores.orders.unsettled(ACCOUNT, [an_order("o-1")]) == {"o-1"}
+        assert stores.orders.unsettled("shadow", [an_order("o-2", **FILLED)]) == {"o-2"}
 
 
 def test_an_order_is_known_with_the_time_of_the_newest_word(database: PostgresDatabase) -> None:

@@ -117,6 +117,11 @@ class IntentStore(Protocol):
 class OrderStore(Protocol):
     """The ``orders`` table: the broker's orders, ours and foreign ones."""
 
+    def unsettled(self, account: str, orders: Sequence[BrokerOrder]) -> set[str]:
+        """The ids of those of which a snapshot may hold news: all but the ones on record as final
+        with the same state, executions, parent and predecessor."""
+        ...
+
     def known(self, account: str, order_ids: Sequence[str]) -> dict[str, KnownOrder]:
         """What is on record of these orders, by order_id."""
         ...
@@ -143,6 +148,10 @@ class OrderStore(Protocol):
 
     def owners(self, account: str, order_ids: Sequence[str]) -> dict[str, str]:
         """order_id -> intent_id for those of these orders that are ours."""
+        ...
+
+    def foreign(self, account: str, order_ids: Sequence[str]) -> set[str]:
+        """Those of these orders that are on record and not ours."""
         ...
 
     def missing_fills(self, account: str) -> dict[str, datetime]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 from tradewind.orders.ids import tag_of
@@ -10,24 +10,19 @@ from tradewind.orders.model import BrokerOrder
 
 
 def strangers(
-    orders: Iterable[BrokerOrder],
-    ours: Container[str],
-    tag: str,
-    first_decided: datetime | None,
+    foreign: Iterable[BrokerOrder], own_tag: str, first_decided: datetime | None
 ) -> list[BrokerOrder]:
-    """The orders of a snapshot that a second deployment must have sent.
+    """The orders that a second deployment must have sent.
 
-    ``ours``: the order ids that belong to a committed intent. Of the rest, an order with this
+    ``foreign``: orders of a snapshot that belong to no committed intent. Of these, one with this
     deployment's own tag was sent by a copy of it. One with another tag counts while it is open, or
     when it was submitted at or after the first minute that this deployment decided (None: it has
     not decided any): older ones are history of whoever traded here before.
     """
-    return [
-        order for order in orders if order.order_id not in ours and _is(order, tag, first_decided)
-    ]
+    return [order for order in foreign if _is_stranger(order, own_tag, first_decided)]
 
 
-def _is(order: BrokerOrder, own_tag: str, first_decided: datetime | None) -> bool:
+def _is_stranger(order: BrokerOrder, own_tag: str, first_decided: datetime | None) -> bool:
     tag = tag_of(order.client_order_id)
     if tag is None:
         return False

@@ -6,7 +6,7 @@ of our own orders are booked: holdings, trades, trade events and alerts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from tradewind.alerts.model import Alert
 from tradewind.alerts.rules import alert_of_sale, alert_of_synthetic_fill, alert_of_unbookable
 from tradewind.errors import InvalidInputError
 from tradewind.orders.fill_coverage import bookable, stand_ins
-from tradewind.orders.model import BrokerFill, BrokerOrder, BrokerState, OrderIntent
+from tradewind.orders.model import BrokerFill, BrokerOrder, OrderIntent
 from tradewind.portfolio.accounting import apply_fill, flat, trade_of
 from tradewind.portfolio.model import Holding, Trade
 from tradewind.tradelog.rules import event_of_trade, message_of_event
@@ -30,16 +30,19 @@ _STOPS = ("stop", "stop_limit", "trailing_stop")
 
 
 @dataclass(frozen=True, slots=True)
-class OrderNews:
-    """What a snapshot says of the orders that it or its executions name.
+class FillNews:
+    """The executions of a snapshot that have no trade yet, and their orders.
 
-    ``orders``: as they stand after it, by order_id. ``grown``: those of which more is filled than
-    was known. ``owners``: order_id -> intent_id of those that are ours. ``missing``: since when an
-    order was noted to have executions missing.
+    ``told``: these executions; ``unknown``: the ids of those that are not even stored. ``orders``:
+    theirs, and all others that may have news, as they stand after the snapshot, by order_id.
+    ``grown``: those of which more is filled than was known. ``owners``: order_id -> intent_id of
+    those that are ours. ``missing``: since when an order was noted to have executions missing.
     """
 
+    told: Sequence[BrokerFill]
+    unknown: Set[str]
     orders: Mapping[str, BrokerOrder]
-    grown: frozenset[str]
+    grown: Set[str]
     owners: Mapping[str, str]
     missing: Mapping[str, datetime]
 
@@ -54,13 +57,13 @@ class Booked:
 
 
 def book_fills(
-    stores: Stores, account: str, state: BrokerState, news: OrderNews, *, newest: bool
+    stores: Stores, account: str, as_of: datetime, news: FillNews, *, newest: bool
 ) -> Booked:
-    """``newest``: no newer snapshot was recorded. Only then is it judged what is missing."""
-    unknown = stores.fills.unknown(account, [fill.execution_id for fill in state.fills])
+    """``as_of``: when the snapshot was read. ``newest``: no newer one was recorded; only then is it
+    judged what is missing."""
     told: dict[str, list[BrokerFill]] = {}
-    for fill in state.fills:
-        if fill.execution_id in unknown:
+    for fill in news.told:
+        if fill.execution_id in news.unknown:
             told.setdefault(fill.order_id, []).append(fill)
     in_question = sorted({*told, *news.grown, *news.missing})
     known = stores.fills.of_orders(account, in_question)
@@ -78,9 +81,9 @@ def book_fills(
         since = news.missing.get(order_id)
         if newest:
             # What is told at last starts the waiting for the rest anew.
-            since = state.as_of if since is None or new else since
-            if state.as_of - since >= STAND_IN_AFTER:
-                concluded += (gaps := stand_ins(order, booked, state.as_of))
+            since = as_of if since is None or new else since
+            if as_of - since >= STAND_IN_AFTER:
+                concluded += (gaps := stand_ins(order, booked, as_of))
                 booked = booked + gaps
         left = order.filled_quantity - sum((fill.quantity for fill in booked), Decimal(0))
         if left > 0 and since is not None:
@@ -88,35 +91,32 @@ def book_fills(
     if still_missing != news.missing:
         stores.orders.note_missing_fills(account, still_missing)
     written = stores.fills.add(account, [*taken, *concluded])
-    turned_away = unknown - {fill.execution_id for fill in taken}
+    turned_away = news.unknown - {fill.execution_id for fill in taken}
     _book(
         stores,
         account,
-        [fill for fill in state.fills if fill.execution_id not in turned_away] + concluded,
+        [fill for fill in news.told if fill.execution_id not in turned_away] + concluded,
         news,
     )
     tell(stores, [alert_of_synthetic_fill(news.orders[f.order_id], f) for f in concluded])
     return Booked(tuple(written), unbooked)
 
 
-def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], news: OrderNews) -> None:
+def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], news: FillNews) -> None:
     """Fills of ours that have no trade yet into holdings, trades, trade events and alerts.
 
-    Every fill of the snapshot is looked at, not only the new ones: one may have come before its
-    order was known. Foreign fills are kept as fills only: they are not ours to account for.
+    Not only the new ones: one may have come before its order was known. Foreign fills are kept as
+    fills only: they are not ours to account for.
     """
     ours = {fill.execution_id: fill for fill in fills if fill.order_id in news.owners}
     if not ours:
         return
-    waiting = stores.trades.unbooked(account, list(ours))
-    if not waiting:
-        return
-    intents = _intents_of(stores, {news.owners[ours[name].order_id] for name in waiting})
+    intents = _intents_of(stores, {news.owners[fill.order_id] for fill in ours.values()})
     holdings = {holding.symbol: holding for holding in stores.holdings.all(account)}
     trades: list[Trade] = []
     alerts: list[Alert] = []
     touched: dict[str, Holding] = {}
-    for fill in sorted((ours[name] for name in waiting), key=lambda f: (f.at, f.execution_id)):
+    for fill in sorted(ours.values(), key=lambda fill: (fill.at, fill.execution_id)):
         intent = intents[news.owners[fill.order_id]]
         before = holdings.get(fill.symbol) or flat(fill.symbol, intent.strategy)
         try:

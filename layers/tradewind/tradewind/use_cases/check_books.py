@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from tradewind.alerts.rules import (
     alert_of_cash_difference,
@@ -17,24 +18,25 @@ from tradewind.orders.strangers import strangers
 from tradewind.portfolio.cash import SETTLING, cash_difference, cash_effect
 from tradewind.portfolio.differences import quantity_differences, symbols_at_work
 from tradewind.portfolio.model import CashReckoning
-from tradewind.use_cases.book_fills import Booked, OrderNews
+from tradewind.use_cases.book_fills import Booked
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
 
 
-def check_deployment(stores: Stores, cycle: Cycle, state: BrokerState, news: OrderNews) -> None:
+def check_deployment(
+    stores: Stores, cycle: Cycle, as_of: datetime, orders: Sequence[BrokerOrder]
+) -> None:
     """A second deployment's orders are noted, which refuses entries while a snapshot shows them,
-    and told."""
-    shown = [news.orders[order_id] for order_id in dict.fromkeys(o.order_id for o in state.orders)]
+    and told. ``orders``: those that the snapshot shows, as they stand."""
+    foreign = stores.orders.foreign(cycle.account, [order.order_id for order in orders])
     found = strangers(
-        shown,
-        news.owners,
+        [order for order in orders if order.order_id in foreign],
         deployment_tag(cycle.deployment),
         stores.cycles.first_decided(cycle.account),
     )
-    stores.orders.note_strangers(cycle.account, [o.order_id for o in found], state.as_of)
+    stores.orders.note_strangers(cycle.account, [order.order_id for order in found], as_of)
     if found:
-        tell(stores, [alert_of_second_deployment(cycle.account, found, state.as_of)])
+        tell(stores, [alert_of_second_deployment(cycle.account, found, as_of)])
 
 
 def check_quantities(

@@ -7,7 +7,9 @@ facts whenever they are told.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tradewind.alerts.rules import alert_of_late_arrival
 from tradewind.market.cycle import Cycle
@@ -15,7 +17,7 @@ from tradewind.orders.ids import owner_of, tag_of
 from tradewind.orders.life import KnownOrder, merge
 from tradewind.orders.model import BrokerOrder, BrokerState
 from tradewind.orders.resolution import late_arrivals, resolve, to_look_up
-from tradewind.use_cases.book_fills import OrderNews, book_fills
+from tradewind.use_cases.book_fills import FillNews, book_fills
 from tradewind.use_cases.check_books import check_cash, check_deployment, check_quantities
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
@@ -37,60 +39,71 @@ def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorde
     account = cycle.account
     last = stores.accounts.latest(account)
     newest = last is None or state.as_of >= last[0]
+    waiting = stores.trades.unbooked(account, [fill.execution_id for fill in state.fills])
+    told = [fill for fill in state.fills if fill.execution_id in waiting]
     missing = stores.orders.missing_fills(account)
-    named = {order.order_id for order in state.orders}
-    named.update(missing, (fill.order_id for fill in state.fills))
-    known = stores.orders.known(account, sorted(named))
-    merged = _merged(known, state)
+    unsettled = stores.orders.unsettled(account, state.orders)
+    named = sorted({*unsettled, *missing, *(fill.order_id for fill in told)})
+    known = stores.orders.known(account, named)
+    merged = _merged(known, [o for o in state.orders if o.order_id in unsettled], state.as_of)
     changed = stores.orders.save(
         account, [one for one in merged.values() if _is_news(one, known.get(one.order.order_id))]
     )
-    news = OrderNews(
+    news = FillNews(
+        told=told,
+        unknown=stores.fills.unknown(account, sorted(waiting)),
         orders={order_id: one.order for order_id, one in merged.items()},
-        grown=frozenset(
-            order_id
-            for order_id, one in merged.items()
-            if one.order.filled_quantity
-            > (known[order_id].order.filled_quantity if order_id in known else 0)
-        ),
-        owners=stores.orders.owners(account, sorted(merged)),
+        grown=_grown(known, merged),
+        owners=stores.orders.owners(account, named),
         missing=missing,
     )
-    shown = [news.orders[order_id] for order_id in sorted({o.order_id for o in state.orders})]
+    shown = list({o.order_id: news.orders.get(o.order_id, o) for o in state.orders}.values())
     resolved = _resolve(stores, account, shown, state)
-    booked = book_fills(stores, account, state, news, newest=newest)
+    booked = book_fills(stores, account, state.as_of, news, newest=newest)
     activities = stores.activities.add(account, state.activities, state.as_of)
     check_cash(stores, account, state, booked.new, activities, newest=newest)
     look_up: list[str] = []
     if newest:
         stores.accounts.add(account, state.account, state.as_of)
-        check_deployment(stores, cycle, state, news)
+        check_deployment(stores, cycle, state.as_of, shown)
         check_quantities(stores, account, state, shown, booked)
         look_up = to_look_up(stores.orders.open_known(account), shown, state.as_of)
     return Recorded(changed, len(booked.new), resolved, tuple(look_up))
 
 
-def _merged(known: dict[str, KnownOrder], state: BrokerState) -> dict[str, KnownOrder]:
+def _merged(
+    known: Mapping[str, KnownOrder], told: Sequence[BrokerOrder], as_of: datetime
+) -> dict[str, KnownOrder]:
     merged = dict(known)
-    for order in state.orders:
-        merged[order.order_id] = merge(merged.get(order.order_id), order, state.as_of)
+    for order in told:
+        merged[order.order_id] = merge(merged.get(order.order_id), order, as_of)
     return merged
 
 
+def _grown(known: Mapping[str, KnownOrder], merged: Mapping[str, KnownOrder]) -> set[str]:
+    """The orders of which more is filled than was known."""
+    before = {order_id: one.order.filled_quantity for order_id, one in known.items()}
+    return {
+        order_id
+        for order_id, one in merged.items()
+        if one.order.filled_quantity > before.get(order_id, 0)
+    }
+
+
 def _is_news(after: KnownOrder, before: KnownOrder | None) -> bool:
-    """Whether it has to be written: changed, or open and seen again, which outdates older words. A
-    final order at rest is left alone, or each minute would rewrite all orders of four days."""
+    """Whether it has to be written: changed, or open and seen again, which outdates older words."""
     if before is None or after.order != before.order:
         return True
     return not after.order.status.is_final and after.as_of != before.as_of
 
 
-def _resolve(stores: Stores, account: str, shown: list[BrokerOrder], state: BrokerState) -> int:
+def _resolve(stores: Stores, account: str, shown: Sequence[BrokerOrder], state: BrokerState) -> int:
     """Outcomes for intents without one, and for those judged unsent whose order is there."""
     ids = {owner_of(o.client_order_id) for o in shown if tag_of(o.client_order_id) is not None}
     unsent = stores.intents.unsent(account, sorted(ids))
     late = late_arrivals(unsent, shown, state.as_of)
-    resolved = resolve(stores.intents.without_outcome(account), shown, state.as_of) + late
+    unresolved = stores.intents.without_outcome(account)
+    resolved = resolve(unresolved, shown, state.as_of, state.listed_since) + late
     if resolved:
         stores.intents.record(resolved)
     if late:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
-from tradewind.adapters.postgres.records import records
+from tradewind.adapters.postgres.records import records, text_array
 from tradewind.orders.model import BrokerFill, Side
 from tradewind.portfolio.model import Trade
 
@@ -80,14 +80,16 @@ class PostgresFills:
         if not execution_ids:
             return set()
         rows = self._session.rows(
-            _UNKNOWN_FILLS, account=account, execution_ids=list(execution_ids)
+            _UNKNOWN_FILLS, account=account, execution_ids=text_array(execution_ids)
         )
         return {row[0] for row in rows}
 
     def of_orders(self, account: str, order_ids: Sequence[str]) -> dict[str, list[BrokerFill]]:
         found: dict[str, list[BrokerFill]] = {}
         if order_ids:
-            rows = self._session.rows(_FILLS_OF_ORDERS, account=account, order_ids=list(order_ids))
+            rows = self._session.rows(
+                _FILLS_OF_ORDERS, account=account, order_ids=text_array(order_ids)
+            )
             for row in rows:
                 fill = _fill(row)
                 found.setdefault(fill.order_id, []).append(fill)
@@ -114,7 +116,9 @@ class PostgresTrades:
         return added
 
     def unbooked(self, account: str, execution_ids: Sequence[str]) -> set[str]:
-        rows = self._session.rows(_UNBOOKED, account=account, execution_ids=list(execution_ids))
+        rows = self._session.rows(
+            _UNBOOKED, account=account, execution_ids=text_array(execution_ids)
+        )
         return {row[0] for row in rows}
 
 

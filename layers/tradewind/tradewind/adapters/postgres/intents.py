@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
-from tradewind.adapters.postgres.records import records
+from tradewind.adapters.postgres.records import records, text_array
 from tradewind.orders.model import (
     IntentKind,
     IntentOutcome,
@@ -127,7 +127,7 @@ class PostgresIntents:
     def find(self, intent_ids: Sequence[str]) -> list[OrderIntent]:
         if not intent_ids:
             return []
-        rows = self._session.rows(_FIND_INTENTS, intent_ids=list(intent_ids))
+        rows = self._session.rows(_FIND_INTENTS, intent_ids=text_array(intent_ids))
         return [_intent(row) for row in rows]
 
     def record(self, outcomes: Sequence[IntentOutcome]) -> None:
@@ -141,7 +141,7 @@ class PostgresIntents:
     def unsent(self, account: str, intent_ids: Sequence[str]) -> list[OrderIntent]:
         if not intent_ids:
             return []
-        rows = self._session.rows(_UNSENT, account=account, intent_ids=list(intent_ids))
+        rows = self._session.rows(_UNSENT, account=account, intent_ids=text_array(intent_ids))
         return [_intent(row) for row in rows]
 
     def failed_protections(self, account: str, since: datetime) -> dict[str, int]:

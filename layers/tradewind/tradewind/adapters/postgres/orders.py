@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
-from tradewind.adapters.postgres.records import as_json
+from tradewind.adapters.postgres.records import as_json, plain_array, text_array
 from tradewind.orders.ids import owner_of
 from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import BrokerOrder, OrderStatus, Side
@@ -16,6 +16,21 @@ from tradewind.orders.model import BrokerOrder, OrderStatus, Side
 # Columns carry the names of the fields they keep. (S608 below: these names are all that is put
 # into a statement; values go in as parameters.)
 _ORDER = tuple(field.name for field in fields(BrokerOrder))
+
+# One walk of the key for each order, whatever the planner knows of the table: as a join it may
+# compare each with all.
+_UNSETTLED = """
+SELECT told.order_id
+FROM unnest(:order_ids::text[], :statuses::text[], :filled::numeric[], :parents::text[],
+    :predecessors::text[]) AS told(order_id, status, filled, parent, predecessor)
+WHERE NOT coalesce((
+    SELECT o.final AND o.status = told.status AND o.filled_quantity = told.filled
+        AND (o.parent_order_id IS NOT NULL OR told.parent = '')
+        AND (o.replaces IS NOT NULL OR told.predecessor = '')
+    FROM orders AS o
+    WHERE o.account = :account AND o.order_id = told.order_id
+), false)
+"""
 
 _KNOWN = f"""
 SELECT {", ".join(_ORDER)}, as_of FROM orders
@@ -112,6 +127,11 @@ SELECT order_id, intent_id FROM orders
 WHERE account = :account AND order_id = ANY(:order_ids::text[]) AND intent_id IS NOT NULL
 """
 
+_FOREIGN = """
+SELECT order_id FROM orders
+WHERE account = :account AND order_id = ANY(:order_ids::text[]) AND intent_id IS NULL
+"""
+
 _MISSING_FILLS = """
 SELECT order_id, fills_missing_since FROM orders
 WHERE account = :account AND fills_missing_since IS NOT NULL
@@ -150,10 +170,24 @@ class PostgresOrders:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def unsettled(self, account: str, orders: Sequence[BrokerOrder]) -> set[str]:
+        if not orders:
+            return set()
+        rows = self._session.rows(
+            _UNSETTLED,
+            account=account,
+            order_ids=text_array(order.order_id for order in orders),
+            statuses=text_array(order.status for order in orders),
+            filled=plain_array(order.filled_quantity for order in orders),
+            parents=text_array(order.parent_order_id or "" for order in orders),
+            predecessors=text_array(order.replaces or "" for order in orders),
+        )
+        return {row[0] for row in rows}
+
     def known(self, account: str, order_ids: Sequence[str]) -> dict[str, KnownOrder]:
         if not order_ids:
             return {}
-        rows = self._session.rows(_KNOWN, account=account, order_ids=list(order_ids))
+        rows = self._session.rows(_KNOWN, account=account, order_ids=text_array(order_ids))
         return {known.order.order_id: known for known in map(_known, rows)}
 
     def save(self, account: str, orders: Sequence[KnownOrder]) -> int:
@@ -182,8 +216,14 @@ class PostgresOrders:
     def owners(self, account: str, order_ids: Sequence[str]) -> dict[str, str]:
         if not order_ids:
             return {}
-        rows = self._session.rows(_OWNERS, account=account, order_ids=list(order_ids))
+        rows = self._session.rows(_OWNERS, account=account, order_ids=text_array(order_ids))
         return {row[0]: row[1] for row in rows}
+
+    def foreign(self, account: str, order_ids: Sequence[str]) -> set[str]:
+        if not order_ids:
+            return set()
+        rows = self._session.rows(_FOREIGN, account=account, order_ids=text_array(order_ids))
+        return {row[0] for row in rows}
 
     def missing_fills(self, account: str) -> dict[str, datetime]:
         return {row[0]: row[1] for row in self._session.rows(_MISSING_FILLS, account=account)}
@@ -195,7 +235,7 @@ class PostgresOrders:
     def note_strangers(self, account: str, order_ids: Sequence[str], as_of: datetime) -> None:
         if order_ids:
             self._session.rows(
-                _NOTE_STRANGERS, account=account, order_ids=list(order_ids), as_of=as_of
+                _NOTE_STRANGERS, account=account, order_ids=text_array(order_ids), as_of=as_of
             )
 
     def strangers(self, account: str) -> list[BrokerOrder]:
