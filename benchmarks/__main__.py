@@ -1,4 +1,5 @@
-"""``make bench``: cold imports, a replayed hour, a minute of 500 symbols, a database, an import."""
+"""``make bench``: cold imports, a replayed hour, a minute of 500 symbols, a database, an execution,
+an import of bars."""
 
 from __future__ import annotations
 
