@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 import signal
 import urllib.error
 import urllib.request
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,10 @@ def test_every_minute_ran_and_the_books_are_in_order(first: dict[str, Any]) -> N
         "dead_letters": {},
     }
     assert {key: first[key] for key in expected} == expected
+    # Before the session's first minute, where it changes nothing.
+    (reconciled,) = first["reconciliations"]
+    assert (reconciled["why"], reconciled["status"]) == ("before_open", "SUCCEEDED")
+    assert reconciled["intents"] == []
     assert first["orders"] == first["exchange_orders"]
     # An entry, its resting stop, and a fill at least: else the above would say little.
     assert first["orders"] >= 2
@@ -137,6 +143,7 @@ def test_the_same_command_again_changes_nothing_and_the_api_answers_who_may_ask(
         assert again["positions"] == first["positions"]
         assert again["realised_pnl"] == first["realised_pnl"]
         assert again["positions_match"]
+        assert again["reconciliations"] == []  # the market has passed that moment
 
         address = printed(said, "ApiUrl")
         assert answer_of(f"{address}/status", None)[0] == 401
@@ -146,6 +153,9 @@ def test_the_same_command_again_changes_nothing_and_the_api_answers_who_may_ask(
             printed(said, "UserPoolId"),
             printed(said, "UserPoolClientId"),
         )
+        now = json.loads(answer_of(f"{printed(said, 'exchange')}/_sim/clock", None)[1])["now"]
+        assert hint_at(address, now, b"not what was signed")[0] == 401
+        assert hint_at(address, now, b"something changed")[0] == 202
         for path in ("status", "prices", "positions"):
             code, body = answer_of(f"{address}/{path}", token)
             assert code == 200, body
@@ -222,6 +232,24 @@ def answer_of(url: str, token: str | None) -> tuple[int, str]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def hint_at(address: str, now: str, body: bytes) -> tuple[int, str]:
+    """POST to the broker's webhook at the market's time, signed for "something changed"."""
+    timestamp = str(int(datetime.fromisoformat(now).timestamp()))
+    signed = f"{timestamp}.something changed".encode()
+    headers = {
+        "X-Tradewind-Timestamp": timestamp,
+        "X-Tradewind-Signature": hmac.new(b"simulated", signed, hashlib.sha256).hexdigest(),
+    }
+    request = urllib.request.Request(
+        f"{address}/webhooks/broker", data=body, headers=headers, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

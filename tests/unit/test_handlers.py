@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import importlib.util
 import json
 import os
@@ -15,6 +18,9 @@ import pytest
 from tradewind import bootstrap, settings
 from tradewind.alerts.model import Alert
 from tradewind.errors import InvalidInputError, NotifierUnavailableError
+
+from tests.fakes import FakeClock
+from tests.unit.use_cases.test_receive_broker_hint import Starter
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
@@ -108,3 +114,61 @@ def test_only_the_record_that_failed_goes_back(monkeypatch: pytest.MonkeyPatch) 
 def test_a_tick_without_a_time_is_refused_by_name() -> None:
     with pytest.raises(InvalidInputError, match="no scheduled_time"):
         load("fetch_bars").handler({"time": "2020-11-12T14:31:00Z"}, Context())
+
+
+def hint(signed: str, **changes: Any) -> dict[str, Any]:
+    """A request as API Gateway hands it over, with the signature of ``signed``."""
+    signature = hmac.new(b"secret", b"1605191464." + signed.encode(), hashlib.sha256).hexdigest()
+    headers = {"X-Tradewind-Timestamp": "1605191464", "X-Tradewind-Signature": signature}
+    return {"httpMethod": "POST", "headers": headers, "body": signed, **changes}
+
+
+def in_base64(body: str) -> dict[str, Any]:
+    return {"body": base64.b64encode(body.encode()).decode(), "isBase64Encoded": True}
+
+
+HINTS = [
+    # (what is special about the request, the request, the answer's status)
+    ("as it should be", hint("{}"), 202),
+    ("header names of another case", hint("{}", headers={
+        name.lower(): value for name, value in hint("{}")["headers"].items()}), 202),
+    ("a body in base64", hint("{}", **in_base64("{}")), 202),
+    ("a body that is no base64", hint("{}", body="{}", isBase64Encoded=True), 400),
+    ("no body", hint("", body=None), 202),
+    ("no headers", hint("{}", headers=None), 401),
+    ("another body than was signed", hint("{}", body="[]"), 401),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "status"), [row[1:] for row in HINTS], ids=[str(row[0]) for row in HINTS]
+)
+def test_a_brokers_hint_is_read_as_it_was_signed(
+    event: dict[str, Any], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starter = Starter()
+    ours = settings.AccountSettings("here", "paper", "paper", ("AAPL",))
+    monkeypatch.setattr(bootstrap, "webhook_secret", lambda: "secret")
+    monkeypatch.setattr(bootstrap, "account", lambda: ours)
+    monkeypatch.setattr(bootstrap, "reconciliations", lambda: starter)
+    monkeypatch.setattr(bootstrap, "clock", FakeClock)
+    answer = load("receive_broker_hint").handler(event, Context())
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"])["message"]
+    assert len(starter.started) == (status == 202)
+
+
+def test_what_a_stranger_sends_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "webhook_secret", lambda: "the secret")
+    monkeypatch.setattr(
+        bootstrap, "account", lambda: settings.AccountSettings("here", "paper", "paper", ("AAPL",))
+    )
+    monkeypatch.setattr(bootstrap, "reconciliations", Starter)
+    monkeypatch.setattr(bootstrap, "clock", FakeClock)
+    load("receive_broker_hint").handler(hint("a stranger's words"), Context())
+    said = "".join(capsys.readouterr())
+    assert "answered" in said
+    assert "a stranger's words" not in said
+    assert "the secret" not in said

@@ -22,8 +22,8 @@ from tradewind.portfolio.model import Holding
 from tradewind.risk.assessment import Assessment, Position, assess_positions
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
-from tradewind.tradelog.rules import message_of_alert
 from tradewind.use_cases.ports import Clock
+from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Database, Stores
 
 # The cycle runs each minute; one that is late by so much is not coming.
@@ -163,7 +163,7 @@ def assess_protection(
         stores.cycles.lock_account(account)
         assessment = _assess(stores, cycle, limits)
         stores.intents.add(assessment.intents)
-        stores.outbox.add([message_of_alert(alert) for alert in assessment.alerts])
+        tell(stores, assessment.alerts)
     return assessment.intents
 
 
