@@ -159,7 +159,7 @@ def test_a_brokers_hint_is_read_as_it_was_signed(
 
 
 def test_what_a_stranger_sends_is_not_logged(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(bootstrap, "webhook_secret", lambda: "the secret")
     monkeypatch.setattr(
@@ -168,7 +168,7 @@ def test_what_a_stranger_sends_is_not_logged(
     monkeypatch.setattr(bootstrap, "reconciliations", Starter)
     monkeypatch.setattr(bootstrap, "clock", FakeClock)
     load("receive_broker_hint").handler(hint("a stranger's words"), Context())
-    said = "".join(capsys.readouterr())
+    said = " ".join(str(record.__dict__) for record in caplog.records)
     assert "answered" in said
     assert "a stranger's words" not in said
     assert "the secret" not in said
