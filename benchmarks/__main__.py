@@ -1,12 +1,12 @@
-"""``make bench``: cold imports, a replayed hour, a minute of 500 symbols, a database, an execution,
-an import of bars."""
+"""``make bench``: cold imports, a replayed hour, the way of an order, a minute of 500 symbols, a
+database, an execution, an import of bars."""
 
 from __future__ import annotations
 
 import platform
 import sys
 
-from benchmarks import cold_imports, cycle, fills, import_bars, ingest, storage
+from benchmarks import cold_imports, cycle, fills, import_bars, ingest, order_path, storage
 
 
 def main() -> int:
@@ -14,6 +14,8 @@ def main() -> int:
     print(cold_imports.table())
     print()
     print(cycle.table())
+    print()
+    print(order_path.table())
     print()
     print(ingest.table())
     print()

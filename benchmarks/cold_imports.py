@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RUNS = 7
 
 BOTO3 = ("boto3", "botocore.config")
-ALPACA = ("alpaca.trading.client",)
+# What we import of alpaca-py: its REST client, which does without pandas.
+ALPACA = ("alpaca.common.rest",)
 NUMPY = ("numpy",)
 
 # What a function's first event loads beyond its handler: ours, and the libraries below it.
@@ -41,6 +42,7 @@ FIRST_EVENT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "record_alert": (("tradewind.adapters.postgres.database",), ("pg8000.native", *BOTO3)),
     "query_api": (("tradewind.adapters.postgres.database",), ("pg8000.native", *BOTO3)),
     "notify": (("tradewind.adapters.slack",), ("requests", *BOTO3)),
+    "refresh_broker_token": (("tradewind.adapters.alpaca.tokens",), ("requests", *BOTO3)),
     "maintain_database": (
         ("tradewind.adapters.postgres.database", "tradewind.adapters.bar_archive"),
         ("pg8000.native", *BOTO3),
