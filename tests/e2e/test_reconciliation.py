@@ -160,3 +160,30 @@ def test_a_forged_start_sends_nothing(twin: LocalTwin, plan: ReplayPlan) -> None
         output = json.loads(ended.get("output") or "{}")
         assert ended["status"] == "FAILED" or output["needed"] is False, ended
     assert [order["id"] for order in twin.market.summary()["orders"]] == orders
+
+
+def test_an_alarm_lowers_the_trading_switch(twin: LocalTwin) -> None:
+    """From the topic that CloudWatch tells to the control table."""
+    resources = twin.deployment.resources
+    now = twin.market.clock()
+    assert now is not None
+    alarm = {
+        "AlarmName": "CyclesKeepFailing",
+        "NewStateValue": "ALARM",
+        "NewStateReason": "three runs failed",
+        "StateChangeTime": to_iso(now),
+    }
+    twin.cloud.client("sns").publish(
+        TopicArn=resources["SwitchTopic"], Message=json.dumps(alarm), Subject="ALARM"
+    )
+    table = twin.cloud.client("dynamodb")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        item = table.get_item(
+            TableName=resources["ControlTable"], Key={"pk": {"S": "switch#paper"}}
+        ).get("Item", {})
+        if "REDUCING" in str(item.get("state")):
+            break
+        time.sleep(0.1)
+    assert "REDUCING" in str(item.get("state")), item
+    assert "three runs failed" in str(item)
