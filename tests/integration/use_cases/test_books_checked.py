@@ -197,6 +197,47 @@ def test_an_unexplained_difference_stops_all_entries_until_it_is_gone(
     assert decision_on_msft(4, account.told(240)) == "told"
 
 
+# What somebody else sold of our 100 shares (seconds, quantities) -> what our books hold at the end.
+SOLD_ELSEWHERE = [
+    ("all at once", [(20, "100")], 0),
+    ("in two parts", [(20, "60"), (21, "40")], 0),
+    ("with shares of their own before", [(19, "30"), (20, "100")], 0),
+    ("and some of their own", [(20, "130")], 0),
+    ("before we bought", [(-60, "100")], 100),
+    ("less than is gone", [(20, "60")], 100),
+]
+
+
+@pytest.mark.parametrize(
+    ("sales", "left"), [row[1:] for row in SOLD_ELSEWHERE], ids=[row[0] for row in SOLD_ELSEWHERE]
+)
+def test_a_position_that_somebody_else_sold_is_closed_in_our_books_too(
+    books: Books, account: Account, ask: Ask, sales: list[tuple[int, str]], left: int
+) -> None:
+    # As after flattening the account: the position is gone, and the sale has no id of ours.
+    theirs = [
+        BrokerFill(f"x-{second}", "x", "AAPL", Side.SELL, D(quantity), D("99.50"), after(second))
+        for second, quantity in sales
+    ]
+    for second in (60, 120, 120):
+        told = account.told(second, positions=())
+        books.sync(replace(told, fills=(*told.fills, *theirs)))
+        if second == 60:  # it may still be about to be explained
+            assert books.holdings()["AAPL"].quantity == D(100)
+    holding = books.holdings()["AAPL"]
+    assert holding.quantity == D(left)
+    if left:
+        assert len(books.told("position_difference")) == 1
+    else:
+        assert holding.realised_pnl == D("-50.00")
+        assert books.told("position_difference") == []
+        assert all("which is not ours" in said for said in books.told("position_closed_elsewhere"))
+        assert ask("SELECT sum(fill_qty), count(intent_id) FROM trades WHERE side = 'sell'") == [
+            [D(100), 0]
+        ]
+        assert ask("SELECT differs_since FROM positions") == [[None]]
+
+
 # -- cash -----------------------------------------------------------------------------------------
 
 

@@ -156,6 +156,18 @@ def alert_of_synthetic_fill(order: BrokerOrder, fill: BrokerFill) -> Alert:
     )
 
 
+def alert_of_foreign_sale(trade: Trade) -> Alert:
+    """Shares of ours were sold by an order of somebody else; our books follow the broker."""
+    return Alert(
+        "position_closed_elsewhere",
+        ERROR,
+        f"{trade.fill_qty} {trade.symbol} of ours were sold at {trade.fill_price} by order "
+        f"{trade.order_id}, which is not ours ({trade.realised_pnl or 0:+.2f} USD)",
+        trade.timestamp,
+        trade.execution_id,
+    )
+
+
 def alert_of_late_arrival(outcome: IntentOutcome, intent: OrderIntent) -> Alert:
     """An order that was judged unsent is at the broker after all."""
     return Alert(

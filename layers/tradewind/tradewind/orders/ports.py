@@ -182,6 +182,10 @@ class FillStore(Protocol):
         """The executions of each of these orders, oldest first; orders without any are absent."""
         ...
 
+    def foreign_sales(self, account: str, symbols: Sequence[str]) -> dict[str, list[BrokerFill]]:
+        """Sales by orders that are not ours and that have no trade, by symbol, newest first."""
+        ...
+
     def add(self, account: str, fills: Sequence[BrokerFill]) -> list[BrokerFill]:
         """Insert executions not seen before; the answer is the new ones, oldest first."""
         ...

@@ -7,12 +7,17 @@ of our own orders are booked: holdings, trades, trade events and alerts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tradewind.alerts.model import Alert
-from tradewind.alerts.rules import alert_of_sale, alert_of_synthetic_fill, alert_of_unbookable
+from tradewind.alerts.rules import (
+    alert_of_foreign_sale,
+    alert_of_sale,
+    alert_of_synthetic_fill,
+    alert_of_unbookable,
+)
 from tradewind.errors import InvalidInputError
 from tradewind.orders.fill_coverage import bookable, stand_ins
 from tradewind.orders.model import BrokerFill, BrokerOrder, OrderIntent
@@ -131,6 +136,51 @@ def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], news: FillN
         order = news.orders.get(fill.order_id)
         by_stop = order is not None and order.order_type in _STOPS
         alerts.append(alert_of_sale(trade, before, by_stop=by_stop))
+    _write(stores, account, touched, trades, alerts)
+
+
+def book_foreign_sales(stores: Stores, account: str, symbols: Sequence[str]) -> set[str]:
+    """Close the books of positions that somebody else has sold: a person, or the command that
+    flattens the account. The symbols for which the sales that the broker told are all of what the
+    books hold; of the others nothing is booked."""
+    sales = stores.fills.foreign_sales(account, symbols)
+    if not sales:
+        return set()
+    trades: list[Trade] = []
+    alerts: list[Alert] = []
+    touched: dict[str, Holding] = {}
+    for holding in stores.holdings.all(account):
+        sold = _last_sales(sales.get(holding.symbol, ()), holding)
+        if not sold:
+            continue
+        for fill in sold:
+            before = touched.get(holding.symbol, holding)
+            touched[holding.symbol], realised = apply_fill(before, fill)
+            trades.append(trade_of(fill, None, realised))
+            alerts.append(alert_of_foreign_sale(trades[-1]))
+    _write(stores, account, touched, trades, alerts)
+    return set(touched)
+
+
+def _last_sales(newest_first: Sequence[BrokerFill], holding: Holding) -> list[BrokerFill]:
+    """The last sales since the position was opened that come to all of it, oldest first; nothing
+    when they do not. Of the first of them only what the others leave is of our shares."""
+    taken: list[BrokerFill] = []
+    left = holding.quantity
+    for fill in newest_first:
+        if left > 0 and holding.opened_at is not None and fill.at >= holding.opened_at:
+            taken.append(replace(fill, quantity=min(left, fill.quantity)))
+            left -= taken[-1].quantity
+    return taken[::-1] if left == 0 else []
+
+
+def _write(
+    stores: Stores,
+    account: str,
+    touched: Mapping[str, Holding],
+    trades: Sequence[Trade],
+    alerts: Sequence[Alert],
+) -> None:
     tell(stores, alerts)
     if trades:
         stores.holdings.save(account, tuple(touched.values()), trades[-1].timestamp)

@@ -18,7 +18,7 @@ from tradewind.orders.strangers import strangers
 from tradewind.portfolio.cash import SETTLING, cash_difference, cash_effect
 from tradewind.portfolio.differences import quantity_differences, symbols_at_work
 from tradewind.portfolio.model import CashReckoning
-from tradewind.use_cases.book_fills import Booked
+from tradewind.use_cases.book_fills import Booked, book_foreign_sales
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
 
@@ -42,7 +42,10 @@ def check_deployment(
 def check_quantities(
     stores: Stores, account: str, state: BrokerState, orders: Sequence[BrokerOrder], booked: Booked
 ) -> None:
-    """``orders``: those that the snapshot shows, as they stand."""
+    """``orders``: those that the snapshot shows, as they stand.
+
+    A position that is gone at the broker is no difference once the broker has told who sold it.
+    """
     ours = stores.holdings.confirm(account, state.positions, state.as_of)
     noted = {one.symbol: one.differs_since for one in ours if one.differs_since is not None}
     in_books = {
@@ -56,6 +59,13 @@ def check_quantities(
         noted,
         state.as_of,
     )
+    gone = [
+        one.symbol
+        for one in differences
+        if one.is_unexplained(state.as_of) and one.brokers == 0 and one.ours > 0
+    ]
+    closed = book_foreign_sales(stores, account, gone) if gone else set()
+    differences = [one for one in differences if one.symbol not in closed]
     if {one.symbol: one.since for one in differences} != noted:
         stores.holdings.note_differences(account, differences)
     unexplained = [one for one in differences if one.is_unexplained(state.as_of)]

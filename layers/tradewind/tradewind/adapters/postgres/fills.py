@@ -44,6 +44,19 @@ WHERE account = :account AND order_id = ANY(:order_ids::text[])
 ORDER BY at, execution_id
 """  # noqa: S608
 
+_FOREIGN_SALES = f"""
+SELECT {", ".join(f"f.{name}" for name in _FILL)}
+FROM fills AS f
+LEFT JOIN orders AS o USING (account, order_id)
+WHERE f.account = :account AND f.symbol = ANY(:symbols::text[]) AND f.side = 'sell'
+    AND o.intent_id IS NULL
+    AND NOT EXISTS (
+        SELECT FROM trades AS t
+        WHERE t.account = f.account AND t.execution_id = f.execution_id
+    )
+ORDER BY f.at DESC, f.execution_id DESC
+"""  # noqa: S608
+
 _ADD_TRADES = """
 WITH written AS (
     INSERT INTO trades (account, trade_id, execution_id, symbol, side, price, timestamp, order_id,
@@ -90,9 +103,16 @@ class PostgresFills:
             rows = self._session.rows(
                 _FILLS_OF_ORDERS, account=account, order_ids=text_array(order_ids)
             )
-            for row in rows:
-                fill = _fill(row)
+            for fill in map(_fill, rows):
                 found.setdefault(fill.order_id, []).append(fill)
+        return found
+
+    def foreign_sales(self, account: str, symbols: Sequence[str]) -> dict[str, list[BrokerFill]]:
+        found: dict[str, list[BrokerFill]] = {}
+        if symbols:
+            rows = self._session.rows(_FOREIGN_SALES, account=account, symbols=text_array(symbols))
+            for fill in map(_fill, rows):
+                found.setdefault(fill.symbol, []).append(fill)
         return found
 
     def add(self, account: str, fills: Sequence[BrokerFill]) -> list[BrokerFill]:
