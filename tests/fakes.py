@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from tradewind.errors import BrokerRejectedError, BrokerUnavailableError, ControlUnavailableError
@@ -140,7 +141,7 @@ class FakeBroker:
     def cancel_all(self) -> None:
         for order in list(self.orders_by_id.values()):
             if not order.status.is_final:
-                self._broken("cancel", lambda order=order: self._cancel(order.order_id))
+                self._broken("cancel", partial(self._cancel, order.order_id))
 
     def close_position(self, symbol: str) -> BrokerOrder:
         return self._broken("close_position", lambda: self._close(symbol))
