@@ -191,20 +191,22 @@ def test_an_exit_does_not_sell_beside_a_sale_that_is_working() -> None:
     assert broker.sent == []
 
 
-@pytest.mark.parametrize("raced", [0, 3], ids=["cancelled as it was", "filled more meanwhile"])
-def test_an_exit_cancels_an_entry_that_is_still_at_work_first(raced: int) -> None:
-    # 4 of 10 are bought; whatever the entry goes on buying has to be sold with them.
+def entry_at_work() -> FakeBroker:
+    """4 of 10 are bought; the entry's leg is held, and no stop works."""
     entry = an_order(
         order_id="entry", client_order_id=own_id("buy"), side=Side.BUY, order_type="limit",
         status=OrderStatus.PARTIALLY_FILLED, filled_quantity=D(4),
     )  # fmt: skip
     leg = an_order(order_id="leg", client_order_id="broker-made", parent_order_id="entry",
                    order_class="oto", status=OrderStatus.HELD)  # fmt: skip
-    broker = FakeBroker(
-        held={"AAPL": D(4)},
-        orders_by_id={"leg": leg, "entry": entry},
-        races={"entry": D(raced)} if raced else {},
-    )
+    return FakeBroker(held={"AAPL": D(4)}, orders_by_id={"leg": leg, "entry": entry})
+
+
+@pytest.mark.parametrize("raced", [0, 3], ids=["cancelled as it was", "filled more meanwhile"])
+def test_an_exit_cancels_an_entry_that_is_still_at_work_first(raced: int) -> None:
+    # Whatever the entry goes on buying has to be sold with what it has bought.
+    broker = entry_at_work()
+    broker.races = {"entry": D(raced)} if raced else {}
     leave(EXIT, broker, FakeClock())
     assert broker.held == {"AAPL": D(0)}
     assert broker.open_orders("AAPL") == []
@@ -227,3 +229,19 @@ def test_a_position_that_cannot_be_read_after_the_cancellation_is_protected_agai
     else:
         assert outcome.reason_code == "nothing_left"
         assert resting(broker) == []
+
+
+def test_what_a_cancelled_entry_bought_is_protected_when_it_cannot_be_sold() -> None:
+    broker = entry_at_work()
+    broker.faults = [Fault("positions", UNREACHABLE)]
+    assert leave(EXIT, broker, FakeClock()).reason_code == "sale_failed"
+    assert resting(broker) == [(BACK, D(4))]
+
+
+def test_an_entry_whose_cancellation_is_stuck_costs_no_stop() -> None:
+    broker = entry_at_work()
+    broker.orders_by_id["stop-1"] = an_order(order_id="stop-1", quantity=D(4))
+    broker.stuck_cancels = True
+    with pytest.raises(OutcomeUnknownError):
+        leave(EXIT, broker, FakeClock())
+    assert broker.orders_by_id["stop-1"].status is OrderStatus.NEW

@@ -127,6 +127,14 @@ def test_protection_is_never_for_more_than_is_naked(
     assert (outcome.status is IntentStatus.SUBMITTED) is (protected > 0)
 
 
+def test_a_stop_on_its_way_out_protects_nothing() -> None:
+    leaving = an_order(order_id="s", status=OrderStatus.PENDING_CANCEL)
+    broker = FakeBroker(held={"AAPL": D(10)}, orders_by_id={"s": leaving})
+    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id=own_id("p"))
+    procedures.protect(intent, broker, FakeClock())
+    assert (own_id("p"), D(10)) in resting(broker)
+
+
 def test_a_stop_without_shares_is_cancelled_and_one_with_shares_is_not() -> None:
     intent = replace(EXIT, kind=IntentKind.CANCEL_STOP, target_order_id="stop-1")
     broker = long_with_stop()
