@@ -1,7 +1,7 @@
 """Own time from a snapshot of the broker's truth to the books: what one new execution costs.
 
 ``record_broker_state`` over a PostgreSQL on this machine, from the snapshot's bytes to the commit.
-The snapshot lists what a busy account shows: four days of orders and executions, all known but one.
+The snapshot lists orders and executions that are known already, and one of each that is not.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tradewind.use_cases.record import record_broker_state
 from tradewind_local.postgres_server import PostgresServer
 
 RUNS = 40
-HISTORIES = (0, 100, 800)  # orders in four days; 200 a day is the daily limit's default
+HISTORIES = (0, 100, 800)  # known orders listed; a day has at most 200 by default
 
 OPEN = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
 SESSION = TradingSession(date(2020, 11, 12), OPEN, OPEN + timedelta(minutes=390))
