@@ -241,7 +241,13 @@ def test_what_a_cancelled_entry_bought_is_protected_when_it_cannot_be_sold() -> 
 def test_an_entry_whose_cancellation_is_stuck_costs_no_stop() -> None:
     broker = entry_at_work()
     broker.orders_by_id["stop-1"] = an_order(order_id="stop-1", quantity=D(4))
-    broker.stuck_cancels = True
+    cancel = broker.cancel
+
+    def all_but_the_entry(order_id: str) -> None:
+        if order_id != "entry":
+            cancel(order_id)
+
+    broker.cancel = all_but_the_entry  # type: ignore[method-assign]
     with pytest.raises(OutcomeUnknownError):
         leave(EXIT, broker, FakeClock())
     assert broker.orders_by_id["stop-1"].status is OrderStatus.NEW
