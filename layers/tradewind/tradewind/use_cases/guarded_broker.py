@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
-from tradewind.errors import RetryableError
+from tradewind.errors import RetryableError, ThrottledError
 from tradewind.orders.control import RequestPurpose, TradingControl
 from tradewind.orders.model import (
     BrokerAccount,
@@ -20,8 +21,17 @@ from tradewind.orders.model import (
 )
 from tradewind.orders.ports import Broker
 from tradewind.orders.rate_limits import TellsLimits, seconds_until_reset
-from tradewind.orders.submission import NotSentError, Pacing
+from tradewind.orders.submission import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    LONGEST_TRY,
+    MAX_ATTEMPTS,
+    NotSentError,
+    Pacing,
+)
 from tradewind.settings import HardLimits
+
+Answer = TypeVar("Answer")
 
 # How long the broker's own limit is waited for. An entry that has to wait longer is not worth
 # sending; protection waits no longer and goes, whatever the broker said.
@@ -151,6 +161,41 @@ def _lease_lost() -> NotSentError:
         "another_run_is_sending",
         "another run has taken over sending orders of this account; the next snapshot will tell",
     )
+
+
+class PatientBroker(_CheckedBroker):
+    """Reads again what could not be read, a few times and not for long: a procedure that gave up at
+    its first failed question would leave unsent what the broker would have taken. (Looking an order
+    up by our id has a patience of its own.)"""
+
+    def __init__(self, broker: Broker, pacing: Pacing) -> None:
+        super().__init__(broker)
+        self._pacing = pacing
+        self._started = pacing.now()
+
+    def order(self, order_id: str) -> BrokerOrder | None:
+        return self._patiently(lambda: self._broker.order(order_id))
+
+    def open_orders(self, symbol: str) -> list[BrokerOrder]:
+        return self._patiently(lambda: self._broker.open_orders(symbol))
+
+    def parent_of(self, order: BrokerOrder) -> BrokerOrder | None:
+        return self._patiently(lambda: self._broker.parent_of(order))
+
+    def positions(self) -> list[BrokerPosition]:
+        return self._patiently(self._broker.positions)
+
+    def _patiently(self, read: Callable[[], Answer]) -> Answer:
+        for attempt in range(MAX_ATTEMPTS - 1):
+            try:
+                return read()
+            except RetryableError as error:
+                if (self._pacing.now() - self._started).total_seconds() > LONGEST_TRY:
+                    raise
+                named = error.retry_after if isinstance(error, ThrottledError) else None
+                pause = max(FIRST_PAUSE * 2**attempt, named or 0.0)
+                self._pacing.sleep(min(pause, LONGEST_PAUSE))
+        return read()
 
 
 class MeteredBroker(_CheckedBroker):

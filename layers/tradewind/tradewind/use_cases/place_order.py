@@ -32,7 +32,7 @@ from tradewind.orders.submission import (
     outcome,
 )
 from tradewind.orders.symbol_orders import NotOursError, open_orders_of_ours
-from tradewind.use_cases.guarded_broker import FencedBroker, MeteredBroker
+from tradewind.use_cases.guarded_broker import FencedBroker, MeteredBroker, PatientBroker
 from tradewind.use_cases.hard_limits import Submitter, hard_refusal
 
 __all__ = ["Submitter", "place_order"]
@@ -114,7 +114,7 @@ class _Placing:
             self._raw, self._control, self._submitter.account, fence, self._before_purchase
         )
         metered = self._metered(fenced)
-        placed = self._carried_out(metered, first)
+        placed = self._carried_out(PatientBroker(metered, self._clock), first)
         if metered.overdrawn:
             placed = replace(
                 placed,
