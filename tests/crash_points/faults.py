@@ -19,11 +19,13 @@ Arm = Callable[[ExchangeControl, datetime], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """``arm`` is called with the market's instant when the minute begins. ``lasts`` so many further
-    runs when it does not end by itself."""
+    """``arm`` is called with the market's instant when the minute begins. ``reads``: it is met by
+    the reads that every run begins with; the others are met by nothing before the run sends.
+    ``lasts`` so many further runs when it does not end by itself."""
 
     name: str
     arm: Arm
+    reads: bool = False
     stalls: bool = False
     lasts: int | None = None
 
@@ -79,7 +81,7 @@ def _nothing(_control: ExchangeControl, _now: datetime) -> None:
 _LOOKUP = "/v2/orders:by_client_order_id"
 
 FAULTS = (
-    Fault("none", _nothing),
+    Fault("none", _nothing, reads=True),
     Fault("429", _changing(kind="429")),
     Fault("503", _changing(kind="503")),
     Fault("504 before accepting", _changing(kind="504")),
@@ -98,8 +100,8 @@ FAULTS = (
         "504 after accepting, and lookups fail",
         _both(_changing(kind="504_after_accept"), _reading(_LOOKUP, 6, kind="503")),
     ),
-    Fault("reads fail", _reading("/v2/*", 2, kind="503")),
-    Fault("maintenance", _maintenance(after=0.5, until=30)),
+    Fault("reads fail", _reading("/v2/*", 2, kind="503"), reads=True),
+    Fault("maintenance", _maintenance(after=0.5, until=30), reads=True),
     Fault("stuck cancellation", lambda control, _now: control.stick_cancels(1), lasts=1),
     Fault("partial fills", _slices(50)),
     Fault("dropped fill", _fills(drop=1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import tempfile
 import time
@@ -38,6 +39,13 @@ class Report:
         self.boundaries[died_at] += 1
         self.violations += [f"{combination} ({died_at}): {text}" for text in verdict.violations]
 
+    def join(self, other: Report) -> None:
+        self.combinations += other.combinations
+        self.boundaries += other.boundaries
+        self.per_scenario += other.per_scenario
+        self.faults |= other.faults
+        self.violations += other.violations
+
     def __str__(self) -> str:
         kinds = {name for name in self.boundaries if name}
         lines = [
@@ -60,9 +68,8 @@ def run_all(processes: int) -> Report:
         tempfile.TemporaryDirectory() as folder,
         context.Pool(processes, _open_ground, (folder,)) as pool,
     ):
-        for verdicts in pool.imap_unordered(_try_pair, pairs):
-            for verdict in verdicts:
-                report.add(verdict)
+        for part in pool.imap_unordered(_try_pair, pairs):
+            report.join(part)
     report.seconds = time.monotonic() - started
     return report
 
@@ -82,12 +89,15 @@ def market_ground(folder: Path) -> Ground:
 def _open_ground(folder: str) -> None:
     """Stays open until the process ends; what it started ends with it."""
     global _ground
+    # What is there already is never looked through again, here or in a forked worker.
+    gc.collect()
+    gc.freeze()
     _ground = market_ground(Path(tempfile.mkdtemp(dir=folder))).__enter__()
 
 
-def _try_pair(pair: Sequence[int]) -> list[Verdict]:
+def _try_pair(pair: Sequence[int]) -> Report:
     assert _ground is not None
     scenario, fault = SCENARIOS[pair[0]], FAULTS[pair[1]]
     alive = boundaries_of(_ground, scenario, fault)
-    count = len(alive.boundaries)
-    return [alive, *(try_out(_ground, c) for c in all_of(scenario, fault, count))]
+    killed = all_of(scenario, fault, alive.boundaries)
+    return run_some([alive, *(try_out(_ground, combination) for combination in killed)])

@@ -39,8 +39,10 @@ KINDS = (
     "429", "500", "503", "504", "504_after_accept", "reset", "reset_after_accept",
     "accept_without_answer", "truncated", "slow",
 )  # fmt: skip
+# More calls a minute than the broker's smallest plan takes: a day's trades come in an hour here.
+CALLS_PER_MINUTE = 1_000
 # What else goes wrong, in turns of so many minutes.
-TURN = 10
+TURN, TURNS = 10, 4
 
 
 def sessions(count: int) -> list[Session]:
@@ -60,6 +62,11 @@ class Soak:
     runs: int = 0
     failed_runs: int = 0
     calls: list[BrokerCall] = field(default_factory=list)
+    # Why outcomes were not known at first, by intent.
+    unclear: dict[str, str] = field(default_factory=dict)
+    # Exits that came to nothing because the broker did not let go of the shares: the cancellation
+    # of their stop stuck.
+    stuck: set[str] = field(default_factory=set)
 
 
 def trade(ground: Ground, days: Sequence[Session], minutes: int, seed: int) -> Soak:
@@ -70,22 +77,29 @@ def trade(ground: Ground, days: Sequence[Session], minutes: int, seed: int) -> S
     try:
         submitter = Submitter(DEPLOYMENT, account, MODE, SYMBOLS, HARD_LIMITS)
         hands = ground.own_hands(Boundaries(None, lambda _name: None, soak.calls.append).watch)
+        ground.exchange.control.set_rate_limit(CALLS_PER_MINUTE)
         for day in days:
             last = [day.close - number * MINUTE for number in range(8, 0, -1)]
             first = [day.open + number * MINUTE for number in range(minutes)]
             for number, bar_time in enumerate([*first, *last]):
                 hands.clock.go_to(bar_time + MINUTE + timedelta(seconds=RUN_STARTS))
-                _spoil(ground, number, seed + day.date.toordinal())
+                if number % TURN == 0 or number == minutes:
+                    _spoil(ground, number, seed + day.date.toordinal(), number >= minutes)
                 cycle = Cycle(
                     DEPLOYMENT, account, MODE, execution_name(account, bar_time), bar_time, day
                 )
                 soak.runs += 1
+                strategies = dict.fromkeys(SYMBOLS, STRATEGY)
+                journal = Journal()
                 try:
-                    strategies = dict.fromkeys(SYMBOLS, STRATEGY)
-                    run_minute(Run(cycle, strategies, submitter, LIMITS), hands, Journal())
+                    run_minute(Run(cycle, strategies, submitter, LIMITS), hands, journal)
                 except RunFailedError:
                     soak.failed_runs += 1
                     reconcile(submitter, hands)
+                unclear = _unclear(journal)
+                soak.unclear |= unclear
+                if number < minutes and _sticks(number):
+                    soak.stuck |= {i for i, why in unclear.items() if "not confirmed" in why}
             ground.exchange.control.clear_faults()
             for symbol in SYMBOLS:
                 naked = longest_naked(ground.exchange.url, symbol, day.open, hands.clock.now())
@@ -95,21 +109,32 @@ def trade(ground: Ground, days: Sequence[Session], minutes: int, seed: int) -> S
     return soak
 
 
-def _spoil(ground: Ground, minute: int, seed: int) -> None:
+def _unclear(journal: Journal) -> dict[str, str]:
+    return {
+        result["intent_id"]: f"{result['reason_code']}: {result['reason']}"
+        for step, result in journal.results.items()
+        if step.startswith("place") and result["status"] == "unknown"
+    }
+
+
+def _sticks(minute: int) -> bool:
+    return minute // TURN % TURNS == TURNS - 1
+
+
+def _spoil(ground: Ground, minute: int, seed: int, ending: bool) -> None:
     """Calls fail all the time; executions are told late, twice and out of order in turns, and now
-    and then a cancellation sticks for a while."""
+    and then a cancellation sticks for a while, but not at the end of a day: what is stuck then
+    cannot be closed by anybody."""
     control = ground.exchange.control
-    if minute % TURN:
-        return
     control.clear_faults()
     control.set_random_faults(FAILING, seed * 1_000 + minute, KINDS, hold=STALL)
-    match minute // TURN % 5:
+    match minute // TURN % TURNS:
         case 0:
             control.fault_fills(drop=2, reads=6)
         case 1:
             control.fault_fills(double=3)
         case 2:
             control.fault_fills(reorder=3)
-        case 3:
-            control.stick_cancels(1)
+    if _sticks(minute) and not ending:
+        control.stick_cancels(1)
     control.limit_fills(Decimal(40) if minute // TURN % 2 else None)
