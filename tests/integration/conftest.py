@@ -20,7 +20,7 @@ Ask = Callable[..., list[list[Any]]]
 _numbers = count(1)
 
 # Children before the tables that their keys point to.
-_EMPTY = """
+EMPTY = """
 DELETE FROM bars; DELETE FROM latest_bars; DELETE FROM bar_archives; DELETE FROM bar_traces;
 DELETE FROM empty_looks; DELETE FROM split_factors; DELETE FROM suspected_splits;
 DELETE FROM technical_indicators; DELETE FROM predictions; DELETE FROM models;
@@ -64,7 +64,7 @@ def migrated(postgres_server: PostgresServer) -> Iterator[Any]:
 @pytest.fixture
 def ask(migrated: Any) -> Ask:
     """Run a statement of the test's own: ``ask("SELECT :a + 1", a=1)``. The tables are empty."""
-    migrated.run(_EMPTY)
+    migrated.run(EMPTY)
     run: Ask = migrated.run
     return run
 
