@@ -22,6 +22,7 @@ from tradewind.portfolio.model import Holding
 from tradewind.risk.assessment import Assessment, Position, assess_positions
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
+from tradewind.use_cases.assess_risk import PREPARATION
 from tradewind.use_cases.ports import Clock
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Database, Stores
@@ -244,13 +245,10 @@ def _book(
         daily={},
         revisions=stores.intents.last_revisions(account, symbols),
         missing={},
-        failed_protection=stores.intents.failed_protections(account, _since(cycle)),
+        failed_protection=stores.intents.failed_protections(
+            account, cycle.session.open - PREPARATION
+        ),
     )
-
-
-def _since(cycle: Cycle) -> datetime:
-    """Refusals of another session say nothing about this one."""
-    return cycle.session.open - timedelta(hours=1)
 
 
 def _price(
