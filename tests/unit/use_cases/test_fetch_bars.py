@@ -115,6 +115,7 @@ class World:
     def tick(self, scheduled: datetime) -> FetchOutcome:
         return fetch_bars(
             scheduled,
+            deployment="here",
             account="paper",
             mode="paper",
             symbols=("AAPL", "MSFT"),
