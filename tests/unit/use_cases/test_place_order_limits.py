@@ -177,3 +177,24 @@ def test_otherwise_nothing_goes_to_paper(who: str, paper: FakeBroker | None) -> 
     assert place_live(reduced(who), paper, live).reason_code == "switch"
     assert live.sent == []
     assert paper is None or paper.sent == []
+
+
+# -- questions that fail --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", ["open_orders", "positions", "order"])
+def test_a_question_that_fails_once_is_asked_again_and_counted(question: str) -> None:
+    stop = an_order(order_id="x")
+    broker = FakeBroker(held={"AAPL": D(10)}, orders_by_id={"x": stop},
+                        faults=[Fault(question, UNREACHABLE)])  # fmt: skip
+    control = FakeControl()
+    before = control.budget + control.reserve
+    assert place(EXIT, broker=broker, control=control).status is IntentStatus.SUBMITTED
+    assert broker.held == {"AAPL": D(0)}
+    assert before - control.budget - control.reserve == len(broker.calls)
+
+
+def test_questions_do_not_go_on_for_long() -> None:
+    broker = FakeBroker(faults=[Fault("open_orders", UNREACHABLE, times=99)])
+    assert place(EXIT, broker=broker).status is IntentStatus.UNKNOWN
+    assert broker.calls.count("open_orders") == 3
