@@ -109,7 +109,9 @@ def test_every_bar_of_a_day_full_of_faults_is_stored_once(
     bars = simulated_bars(SYMBOLS, [session], seed=3)
     exchange.control.load_bars(bars)
     clock, payloads = FakeClock(session.open), FakePayloads()
-    provider = HalfPages(AlpacaMarketData(exchange.url, "iex", ApiKey("key", "secret"), clock), dice)
+    provider = HalfPages(
+        AlpacaMarketData(exchange.url, "iex", ApiKey("key", "secret"), clock), dice
+    )
     stepping = Stepping(database, payloads)
     for number in range(session.minutes):
         run_at = session.open + (number + 1) * MINUTE
@@ -124,6 +126,7 @@ def test_every_bar_of_a_day_full_of_faults_is_stored_once(
         exchange.control.add_faults(faults)
         outcome = fetch_bars(
             run_at,
+            deployment="here",
             account="paper",
             mode="paper",
             symbols=SYMBOLS,
