@@ -120,8 +120,8 @@ class BrokerSettings:
         url, mode = env.text("TRADING_URL"), env.optional("TRADING_MODE")
         if urlparse(url).hostname == LIVE_TRADING_HOST and mode != "live":
             raise InvalidInputError(
-                f"TRADING_URL {url} trades with real money and TRADING_MODE is {mode or 'not set'}, "
-                "not live: use https://paper-api.alpaca.markets, or set the mode to live"
+                f"TRADING_URL {url} trades with real money and TRADING_MODE is "
+                f"{mode or 'not set'}, not live: use https://paper-api.alpaca.markets, or set the mode to live"
             )
         return cls(url, env.text("BROKER_SECRET"))
 
