@@ -121,7 +121,8 @@ class BrokerSettings:
         if urlparse(url).hostname == LIVE_TRADING_HOST and mode != "live":
             raise InvalidInputError(
                 f"TRADING_URL {url} trades with real money and TRADING_MODE is "
-                f"{mode or 'not set'}, not live: use https://paper-api.alpaca.markets, or set the mode to live"
+                f"{mode or 'not set'}, not live: use https://paper-api.alpaca.markets, "
+                "or set the mode to live"
             )
         return cls(url, env.text("BROKER_SECRET"))
 
