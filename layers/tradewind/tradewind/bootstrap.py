@@ -251,9 +251,7 @@ def submitter() -> Submitter:
 
     ours = account()
     limits = settings.HardLimits.read(environment())
-    return Submitter(
-        ours.deployment, ours.account, ours.mode, ours.symbols, limits, paper_broker()
-    )
+    return Submitter(ours.deployment, ours.account, ours.mode, ours.symbols, limits, paper_broker())
 
 
 @cache
