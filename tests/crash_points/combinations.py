@@ -29,6 +29,7 @@ from tests.crash_points.faults import FAULTS, SHORT_TIMEOUT, Fault
 from tests.crash_points.ground import SESSION, Ground
 from tests.crash_points.judgement import LONGEST_NAKED, Books, sent_blindly, violations
 from tests.crash_points.machine import Journal, Run, RunFailedError, reconcile, run_minute
+from tests.crash_points.protection import NEVER, longest_naked
 from tests.crash_points.scenarios import Scenario, Scripted
 
 DEPLOYMENT = "crash-points"
@@ -48,7 +49,12 @@ MOST_AFTER = 6
 
 
 # The steps of a run that change nothing at the broker.
-BEFORE_SENDING = ("sync:", "record state:", "assess:")
+BEFORE_SENDING = ("plan", "sync", "record state", "assess")
+# What leaves a trace. (Requests are counted as well, and nothing hangs on their number here.)
+CHANGES = (
+    "broker.submit", "broker.replace", "broker.cancel", "control.lease", "control.claim",
+    "control.count_entry", "control.note_entry", "payloads.put", "before commit", "commit",
+)  # fmt: skip
 
 
 class Then(StrEnum):
@@ -79,6 +85,7 @@ class Verdict:
     combination: Combination
     boundaries: list[str]
     violations: list[str]
+    longest_naked: timedelta
 
 
 @dataclass
@@ -111,30 +118,38 @@ def try_out(
         case.come_to_rest(fault)
         ground.exchange.control.clear_faults()
         undisturbed = fault.name == "none" and combination.kill_at is None
-        found = violations(
-            ground, scenario, undisturbed, _allowed(combination, told), case.hands.clock.now()
-        )
+        found = violations(ground, scenario, undisturbed)
+        naked = case.longest_naked()
     finally:
         alpaca_client.READ_TIMEOUT = usual_timeout
     found += sent_blindly(calls)
+    if naked > _allowed(combination, told):
+        found.append(f"shares lay without protection for {naked.total_seconds():.0f} s")
     if told.error is not None:
         found.append(f"the worker broke: {told.error}")
     if undisturbed and scenario.sends is not None:
         kinds = [intent["kind"] for intent in case.intents_of(told)]
         if kinds != [scenario.sends]:
             found.append(f"the minute sent {kinds} where {scenario.sends} was wanted")
-    return Verdict(combination, told.boundaries, found)
+    return Verdict(combination, told.boundaries, found, naked)
 
 
 def _allowed(combination: Combination, told: _Told) -> timedelta:
-    """How long shares may lie without protection."""
-    scenario = combination.scenario
-    if combination.kill_at is None and combination.fault.name == "none":
+    """How long shares may lie without protection. A run that could do nothing leaves what it found
+    naked to the next one."""
+    scenario, fault = combination.scenario, combination.fault
+    if combination.kill_at is None and fault.name == "none":
         return scenario.naked_undisturbed
-    if combination.then is Then.CAUGHT and (told.at_work or "").startswith("place"):
-        # Three attempts were killed in a row: what the run found naked waits for the next one.
-        return scenario.naked_undisturbed + LONGEST_NAKED
-    return LONGEST_NAKED
+    runs_lost = 0
+    if fault.stops_all:
+        runs_lost += 1 + (fault.lasts or 0)
+    placing = (told.at_work or "").startswith("place")
+    if combination.then is Then.CAUGHT and (placing or scenario.reconciles):
+        # Three attempts in a row were killed, or the cycle and the reconciliation after it.
+        runs_lost += 1
+    if not runs_lost:
+        return LONGEST_NAKED
+    return scenario.naked_undisturbed + runs_lost * LONGEST_NAKED
 
 
 def boundaries_of(ground: Ground, scenario: Scenario, fault: Fault) -> Verdict:
@@ -143,16 +158,22 @@ def boundaries_of(ground: Ground, scenario: Scenario, fault: Fault) -> Verdict:
 
 
 def all_of(scenario: Scenario, fault: Fault, boundaries: Sequence[str]) -> Iterator[Combination]:
-    """Every boundary, with both continuations on a good day. On a bad day they take turns, from
-    boundary to boundary and from fault to fault.
+    """Every boundary, with both continuations on a good day. On a bad day those that leave another
+    world behind than the one before, with continuations that take turns from boundary to boundary
+    and from fault to fault.
 
-    A fault that only what is sent can meet begins to matter with the last boundary before that:
+    What has only been read has left no trace, so that whoever dies after it dies as at the change
+    before. And a fault that only sending can meet matters from the last boundary before it on:
     whoever dies earlier dies as on a good day, and the run that follows meets the fault as one that
     was never killed.
     """
     turn = FAULTS.index(fault)
+    last = len(boundaries)
     for kill_at, name in enumerate(boundaries, start=1):
-        if not fault.reads and name.startswith(BEFORE_SENDING) and kill_at < len(boundaries):
+        step, _, place = name.partition(": ")
+        if turn > 0 and place.startswith("after ") and not place.endswith(CHANGES):
+            continue
+        if not fault.reads and step in BEFORE_SENDING and kill_at < last:
             continue
         for number, then in enumerate(Then):
             if turn == 0 or (kill_at + turn) % len(Then) == number:
@@ -179,25 +200,46 @@ class _Case:
         self._go_to(run)
         combination.fault.arm(self._ground.exchange.control, self.hands.clock.now())
         told = _in_worker(
-            lambda journal, boundaries: _work(self._ground, run, journal, boundaries, plant),
+            lambda journal, boundaries: self._work(run, journal, boundaries, plant),
             combination.kill_at,
         )
         self.hands.clock.ask()
         return told
 
+    def _work(
+        self,
+        run: Run,
+        journal: Journal,
+        boundaries: Boundaries,
+        plant: Callable[[], None] | None,
+    ) -> None:
+        """What the forked process does."""
+        if plant is not None:
+            plant()
+        with self._ground.workers_hands(boundaries.watch) as hands:
+            if self._scenario.reconciles:
+                reconcile(self._submitter, hands, journal)
+            else:
+                run_minute(run, hands, journal)
+
     def go_on(self, told: _Told, combination: Combination) -> None:
         """What the state machine does when the worker is gone."""
-        run = self._killed_run()
         if told.failed:
-            reconcile(self._submitter, self.hands)
+            self._reconcile_failed()
         elif not told.ended and told.at_work is not None:
             if combination.then is Then.CAUGHT:
                 try:
-                    told.journal.catch(told.at_work, run)
+                    told.journal.catch(told.at_work, self._killed_run())
                 except RunFailedError:
-                    reconcile(self._submitter, self.hands)
+                    self._reconcile_failed()
                     return
-            self._go_through(run, told.journal)
+            self._go_through(self._killed_run(), told.journal, self._scenario.reconciles)
+
+    def _reconcile_failed(self) -> None:
+        """A cycle that failed is reconciled; a reconciliation that failed is told, and the next
+        minute's run reads everything anew."""
+        if not self._scenario.reconciles:
+            self._go_through(self._killed_run(), Journal(), reconciles=True)
 
     def come_to_rest(self, fault: Fault) -> None:
         self._scenario.afterwards(self._ground)
@@ -208,6 +250,14 @@ class _Case:
             self._minute(self._run(bar_time, self._scenario.after))
             if Books.read(self._ground).is_at_rest:
                 return
+
+    def longest_naked(self) -> timedelta:
+        """Faults must have been cleared: the exchange's own lists are read."""
+        scenario = self._scenario
+        if scenario.by_hand:
+            return NEVER
+        url, now = self._ground.exchange.url, self.hands.clock.now()
+        return longest_naked(url, scenario.symbol, SESSION.open, now)
 
     def intents_of(self, told: _Told) -> list[dict[str, Any]]:
         intents: list[dict[str, Any]] = told.journal.results["assess"]["intents"]
@@ -227,27 +277,18 @@ class _Case:
         self._go_to(run)
         self._go_through(run, Journal())
 
-    def _go_through(self, run: Run, journal: Journal) -> None:
+    def _go_through(self, run: Run, journal: Journal, reconciles: bool = False) -> None:
         try:
-            run_minute(run, self.hands, journal)
+            if reconciles:
+                reconcile(self._submitter, self.hands, journal)
+            else:
+                run_minute(run, self.hands, journal)
         except RunFailedError:
-            reconcile(self._submitter, self.hands)
+            if not reconciles:
+                self._go_through(run, Journal(), reconciles=True)
 
     def _go_to(self, run: Run) -> None:
         self.hands.clock.go_to(run.cycle.run_at + timedelta(seconds=RUN_STARTS))
-
-
-def _work(
-    ground: Ground,
-    run: Run,
-    journal: Journal,
-    boundaries: Boundaries,
-    plant: Callable[[], None] | None,
-) -> None:
-    if plant is not None:
-        plant()
-    with ground.workers_hands(boundaries.watch) as hands:
-        run_minute(run, hands, journal)
 
 
 def _in_worker(work: Callable[[Journal, Boundaries], None], kill_at: int | None) -> _Told:

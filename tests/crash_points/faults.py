@@ -21,12 +21,14 @@ Arm = Callable[[ExchangeControl, datetime], None]
 class Fault:
     """``arm`` is called with the market's instant when the minute begins. ``reads``: it is met by
     the reads that every run begins with; the others are met by nothing before the run sends.
-    ``lasts`` so many further runs when it does not end by itself."""
+    ``stops_all``: the broker lets nobody do anything about a position for that long. ``lasts`` so
+    many further runs when it does not end by itself."""
 
     name: str
     arm: Arm
     reads: bool = False
     stalls: bool = False
+    stops_all: bool = False
     lasts: int | None = None
 
 
@@ -74,6 +76,10 @@ def _maintenance(after: float, until: float) -> Arm:
     )
 
 
+def _stuck_cancellation(control: ExchangeControl, _now: datetime) -> None:
+    control.stick_cancels(1)
+
+
 def _nothing(_control: ExchangeControl, _now: datetime) -> None:
     """A good day."""
 
@@ -101,8 +107,13 @@ FAULTS = (
         _both(_changing(kind="504_after_accept"), _reading(_LOOKUP, 6, kind="503")),
     ),
     Fault("reads fail", _reading("/v2/*", 2, kind="503"), reads=True),
-    Fault("maintenance", _maintenance(after=0.5, until=30), reads=True),
-    Fault("stuck cancellation", lambda control, _now: control.stick_cancels(1), lasts=1),
+    Fault("maintenance", _maintenance(after=0.5, until=30), reads=True, stops_all=True),
+    Fault(
+        "stuck cancellation",
+        lambda control, _now: control.stick_cancels(1),
+        stops_all=True,
+        lasts=1,
+    ),
     Fault("partial fills", _slices(50)),
     Fault("dropped fill", _fills(drop=1)),
     Fault("late fill", _fills(drop=1, reads=4)),

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from tradewind.orders.ids import owner_of
 
 from tests.crash_points.boundaries import BrokerCall
-from tests.crash_points.ground import OPEN, Ground
-from tests.crash_points.protection import longest_naked
+from tests.crash_points.ground import Ground
 from tests.crash_points.scenarios import Scenario
 
 # A minute: what was left naked by one run is repaired by the next one. What that run does before
@@ -86,22 +85,14 @@ class Books:
         return {symbol: shares for symbol, shares in left.items() if shares}
 
 
-def violations(
-    ground: Ground, scenario: Scenario, undisturbed: bool, allowed: timedelta, now: datetime
-) -> list[str]:
-    """What does not hold, in words; empty when all is well. Shares may have been without protection
-    for as long as is ``allowed``. Faults must have been cleared."""
+def violations(ground: Ground, scenario: Scenario, undisturbed: bool) -> list[str]:
+    """What does not hold, in words; empty when all is well."""
     books = Books.read(ground)
-    found = [
+    return [
         *_of_intents(books),
         *_of_orders(books),
         *_of_positions(books, scenario, undisturbed),
     ]
-    if not scenario.by_hand:
-        naked = longest_naked(ground.exchange.url, scenario.symbol, OPEN, now)
-        if naked > allowed:
-            found.append(f"shares lay without protection for {naked.total_seconds():.0f} s")
-    return found
 
 
 def sent_blindly(calls: Sequence[BrokerCall]) -> list[str]:

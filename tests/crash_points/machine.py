@@ -94,28 +94,21 @@ def run_minute(run: Run, hands: Hands, journal: Journal) -> None:
         raise RunFailedError(str(error)) from error
 
 
-def reconcile(submitter: Submitter, hands: Hands) -> None:
-    """``statemachines/order_reconciliation.asl.json``, as a failed run starts it."""
-    hands.clock.sleep(NOTICED)
-    journal = Journal()
-    plan = plan_reconciliation(
-        {"why": "failed_run", "scheduled_time": to_iso(hands.clock.now())},
-        deployment=submitter.deployment,
-        account=submitter.account,
-        mode=submitter.mode,
-        sessions=default_table(),
-        database=hands.trading,
-        clock=hands.clock,
-    )
-    if plan.cycle is None:
-        return
-    cycle = plan.cycle
+def reconcile(submitter: Submitter, hands: Hands, journal: Journal) -> None:
+    """``statemachines/order_reconciliation.asl.json``, as a failed run starts it. Raises
+    RunFailedError where the state machine fails."""
+    if not journal.results:
+        hands.clock.sleep(NOTICED)
     try:
+        plan = journal.step("plan", lambda: _planned(submitter, hands), hands)
+        if not plan["needed"]:
+            return
+        cycle = Cycle.from_payload(plan["cycle"])
         _observe(cycle, hands, journal)
-        intents = journal.step("assess", lambda: _protected(cycle, submitter, hands), hands)
-        _send_and_record(cycle, submitter, intents, hands, journal)
-    except TradewindError:
-        return  # told; the next minute's run reads everything anew
+        assessed = journal.step("assess", lambda: _protected(cycle, submitter, hands), hands)
+        _send_and_record(cycle, submitter, assessed["intents"], hands, journal)
+    except TradewindError as error:
+        raise RunFailedError(str(error)) from error
 
 
 def _observe(cycle: Cycle, hands: Hands, journal: Journal) -> None:
@@ -201,7 +194,19 @@ def _assessed(run: Run, hands: Hands) -> dict[str, Any]:
     return {"intents": [intent_payload(intent) for intent in assessed.intents]}
 
 
-def _protected(cycle: Cycle, submitter: Submitter, hands: Hands) -> list[dict[str, Any]]:
+def _planned(submitter: Submitter, hands: Hands) -> dict[str, Any]:
+    return plan_reconciliation(
+        {"why": "failed_run", "scheduled_time": to_iso(hands.clock.now())},
+        deployment=submitter.deployment,
+        account=submitter.account,
+        mode=submitter.mode,
+        sessions=default_table(),
+        database=hands.trading,
+        clock=hands.clock,
+    ).as_payload()
+
+
+def _protected(cycle: Cycle, submitter: Submitter, hands: Hands) -> dict[str, Any]:
     intents = assess_protection(
         cycle,
         deployment=submitter.deployment,
@@ -210,7 +215,7 @@ def _protected(cycle: Cycle, submitter: Submitter, hands: Hands) -> list[dict[st
         limits=RiskLimits(),
         database=hands.trading,
     )
-    return [intent_payload(intent) for intent in intents]
+    return {"intents": [intent_payload(intent) for intent in intents]}
 
 
 def _placed(

@@ -126,6 +126,8 @@ class Scenario:
     stop_price: Decimal | None = None  # where the stop has to rest in the end
     # An exit cancels the stop before it sells, and may have to wait for the confirmation.
     naked_undisturbed: timedelta = timedelta(seconds=8)
+    # The killed run is not the minute's cycle, which was lost, but the reconciliation after it.
+    reconciles: bool = False
     by_hand: bool = False  # shares come and go by hand as well: what they earn is not ours
 
     @property
@@ -168,6 +170,11 @@ SCENARIOS = (
     Scenario(
         "protect", "FLAT", _BOUGHT, Action.HOLD, Action.HOLD, IntentKind.PROTECT,
         held_undisturbed=True, held=True, before=_cancel_stops, naked_undisturbed=NEXT_RUN,
+    ),
+    Scenario(
+        "reconciliation", "FLAT", _BOUGHT, Action.HOLD, Action.HOLD, IntentKind.PROTECT,
+        held_undisturbed=True, held=True, before=_cancel_stops, naked_undisturbed=NEXT_RUN,
+        reconciles=True,
     ),
     Scenario(
         "cancel a stop without shares", "FLAT", (*_BOUGHT, Action.EXIT), Action.WAIT, Action.WAIT,

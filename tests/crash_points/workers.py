@@ -9,11 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from tests.crash_points.combinations import Verdict, all_of, boundaries_of, try_out
 from tests.crash_points.faults import FAULTS
 from tests.crash_points.ground import Ground
+from tests.crash_points.protection import NEVER
 from tests.crash_points.scenarios import PRICES, SCENARIOS, market
 
 _ground: Ground | None = None
@@ -29,6 +31,8 @@ class Report:
     per_scenario: Counter[str] = field(default_factory=Counter)
     faults: set[str] = field(default_factory=set)
     violations: list[str] = field(default_factory=list)
+    longest_naked: timedelta = NEVER
+    longest_naked_in: str = ""
 
     def add(self, verdict: Verdict) -> None:
         combination = verdict.combination
@@ -38,6 +42,7 @@ class Report:
         died_at = verdict.boundaries[-1] if combination.kill_at and verdict.boundaries else ""
         self.boundaries[died_at] += 1
         self.violations += [f"{combination} ({died_at}): {text}" for text in verdict.violations]
+        self._note_naked(verdict.longest_naked, f"{combination} ({died_at})")
 
     def join(self, other: Report) -> None:
         self.combinations += other.combinations
@@ -45,6 +50,11 @@ class Report:
         self.per_scenario += other.per_scenario
         self.faults |= other.faults
         self.violations += other.violations
+        self._note_naked(other.longest_naked, other.longest_naked_in)
+
+    def _note_naked(self, naked: timedelta, where: str) -> None:
+        if naked > self.longest_naked:
+            self.longest_naked, self.longest_naked_in = naked, where
 
     def __str__(self) -> str:
         kinds = {name for name in self.boundaries if name}
@@ -53,6 +63,8 @@ class Report:
             f"{len(self.per_scenario)} scenarios, {len(self.faults)} faults, "
             f"{len(kinds)} kinds of boundary; {len(self.violations)} violations",
             *(f"  {name}: {count}" for name, count in sorted(self.per_scenario.items())),
+            f"  longest without protection: {self.longest_naked.total_seconds():.1f} s in "
+            f"{self.longest_naked_in}",
             *self.violations,
         ]
         return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -95,7 +96,8 @@ def trade(ground: Ground, days: Sequence[Session], minutes: int, seed: int) -> S
                     run_minute(Run(cycle, strategies, submitter, LIMITS), hands, journal)
                 except RunFailedError:
                     soak.failed_runs += 1
-                    reconcile(submitter, hands)
+                    with suppress(RunFailedError):  # told; the next run reads everything anew
+                        reconcile(submitter, hands, Journal())
                 unclear = _unclear(journal)
                 soak.unclear |= unclear
                 if number < minutes and _sticks(number):
