@@ -32,6 +32,8 @@ from tradewind.orders.model import (
 from tradewind.orders.order_rules import fault_of_replacement, is_whole
 from tradewind.orders.ports import Broker
 from tradewind.orders.submission import (
+    FIRST_PAUSE,
+    LONGEST_TRY,
     Pacing,
     carry_out,
     look_up,
@@ -159,14 +161,20 @@ def cancel_stop(
 def earlier_order(intent: OrderIntent, broker: Broker, pacing: Pacing) -> BrokerOrder | None:
     """The order that an earlier attempt of the intent made; None when the broker knows of none.
 
-    Raises BrokerUnavailableError when it cannot be asked: then nothing may be sent.
+    Asks for some seconds: what an attempt that was cut off left naked waits for this answer. Raises
+    BrokerUnavailableError when none comes: then nothing may be sent.
     """
-    there, answered = look_up(intent.intent_id, broker, pacing)
-    if there is None and not answered:
-        raise BrokerUnavailableError(
-            f"the broker could not be asked for order {intent.intent_id} of an earlier attempt"
-        )
-    return there
+    started, pause = pacing.now(), FIRST_PAUSE
+    while True:
+        there, answered = look_up(intent.intent_id, broker, pacing)
+        if there is not None or answered:
+            return there
+        if (pacing.now() - started).total_seconds() >= LONGEST_TRY:
+            raise BrokerUnavailableError(
+                f"the broker could not be asked for order {intent.intent_id} of an earlier attempt"
+            )
+        pacing.sleep(pause)
+        pause *= 2
 
 
 def place_stop(
