@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from tradewind.orders.ids import owner_of
+from tradewind.orders.ids import owner_of, protect_id
 
 from tests.crash_points.boundaries import BrokerCall
 from tests.crash_points.ground import Ground
@@ -121,6 +121,9 @@ def _of_intents(books: Books) -> list[str]:
         name, status = f"{intent['kind']} {intent['intent_id']}", intent["status"]
         said = f"{status} ({intent['code']}: {intent['reason']})"
         own = sent[intent["intent_id"]]
+        if intent["kind"] == "exit" and own == 0 and status in _SENT:
+            # Found at the broker was the stop that an exit put back.
+            own = sent[protect_id(intent["intent_id"])]
         if status in ("pending", "unknown"):
             found.append(f"{name} has no outcome: {said}")
         elif (status in _SENT and own != 1) or (status in _NOT_SENT and own != 0):
