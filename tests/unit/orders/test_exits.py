@@ -9,7 +9,7 @@ import pytest
 from tradewind.errors import BrokerRejectedError, OutcomeUnknownError, ThrottledError
 from tradewind.orders.exits import leave
 from tradewind.orders.ids import protect_id
-from tradewind.orders.model import BrokerOrder, IntentStatus, OrderStatus, Side
+from tradewind.orders.model import BrokerOrder, IntentStatus, OrderRequest, OrderStatus, Side
 
 from tests.fakes import UNREACHABLE, FakeBroker, FakeClock, Fault, an_order, own_id
 from tests.unit.orders.test_procedures import EXIT, long_with_stop, resting
@@ -80,6 +80,55 @@ def test_a_sale_that_surely_failed_puts_protection_back(
     assert (outcome.status, outcome.reason_code) == (status, "sale_failed")
     assert resting(broker) == [(BACK, D(10))]
     assert broker.held == {"AAPL": D(10)}
+
+
+def test_a_stop_is_put_back_at_the_price_it_had() -> None:
+    # The price fell below where the trail belongs (99.20), which is why the position is left; a
+    # stop above the price is refused.
+    broker = long_with_stop()
+    submit = broker.submit
+
+    def takes_no_sale(request: OrderRequest) -> BrokerOrder:
+        if request.order_type == "market":
+            raise REFUSED
+        if request.stop_price is not None and request.stop_price >= D("98.60"):
+            raise BrokerRejectedError("stop price must be less than current price", 42210000, 422)
+        return submit(request)
+
+    broker.submit = takes_no_sale  # type: ignore[method-assign]
+    leave(replace(EXIT, stop_price=D("99.20")), broker, FakeClock())
+    assert resting(broker) == [(BACK, D(10))]
+
+
+SOLD_IN_PART = [
+    # (what the stop sells while it is cancelled, is the sale refused, held and protected then)
+    ("nothing is sold meanwhile", 0, False, 5),
+    ("the stop sells as much meanwhile", 5, False, 5),
+    ("the stop sells part of it meanwhile", 2, False, 5),
+    ("the sale is refused", 0, True, 10),
+]
+
+
+@pytest.mark.parametrize(
+    ("raced", "refused", "stays"), [r[1:] for r in SOLD_IN_PART], ids=[r[0] for r in SOLD_IN_PART]
+)
+def test_what_a_cancelled_stop_covered_and_is_not_sold_is_protected_again(
+    raced: int, refused: bool, stays: int
+) -> None:
+    # The books know of 5 of 10 shares: an execution of the entry has not been told yet.
+    broker = long_with_stop()
+    broker.races = {"stop-1": D(raced)} if raced else {}
+    broker.faults = [Fault("submit", REFUSED)] if refused else []
+    leave(replace(EXIT, quantity=D(5)), broker, FakeClock())
+    assert (broker.held, resting(broker)) == ({"AAPL": D(stays)}, [(BACK, D(stays))])
+
+
+def test_no_stop_is_put_back_for_more_than_is_held() -> None:
+    # Somebody else sold 7 of 10; the stop still named all.
+    broker = long_with_stop()
+    broker.held = {"AAPL": D(3)}
+    leave(EXIT, broker, FakeClock())
+    assert (broker.held, resting(broker)) == ({"AAPL": D(0)}, [])
 
 
 def test_a_sale_refused_a_moment_after_it_was_taken_puts_protection_back() -> None:

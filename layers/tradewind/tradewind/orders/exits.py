@@ -9,7 +9,7 @@ sent, and the next run looks and repairs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tradewind.errors import BrokerRejectedError, OutcomeUnknownError, RetryableError
@@ -26,7 +26,7 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 from tradewind.orders.ports import Broker
-from tradewind.orders.procedures import earlier_order, place_stop
+from tradewind.orders.procedures import earlier_order, place_stop, stop_of
 from tradewind.orders.submission import (
     PROVEN_UNSENT,
     NotSentError,
@@ -46,10 +46,12 @@ from tradewind.orders.symbol_orders import (
 @dataclass(slots=True)
 class _Freed:
     """What the cancelled orders leave: ``naked`` shares that they covered and did not sell,
-    ``sold`` shares that they sold after they were listed."""
+    ``sold`` shares that they sold after they were listed; ``stop_price`` is the lowest that was
+    at work."""
 
     naked: Decimal = Decimal(0)
     sold: Decimal = Decimal(0)
+    stop_price: Decimal | None = None
 
 
 def leave(
@@ -75,23 +77,37 @@ def leave(
         for order in sorted(ours, key=lambda order: order.side is not Side.BUY):
             _cancel(order, freed, broker, pacing)
         # What the stop sold meanwhile may not have reached the position yet.
-        left = intent.quantity - freed.sold
-        if left > 0:
-            left = min(left, held(intent.symbol, broker))
+        left = max(intent.quantity - freed.sold, Decimal(0))
+        there_is = held(intent.symbol, broker) if left > 0 or freed.naked > 0 else Decimal(0)
     except (OutcomeUnknownError, RetryableError, BrokerRejectedError, NotSentError) as error:
         if freed.naked <= 0:
             raise
         naked = min(freed.naked, intent.quantity)
-        return _put_back(intent, naked, str(error), IntentStatus.UNKNOWN, broker, pacing)
-    if left <= 0:
-        return outcome(
-            intent.intent_id,
-            IntentStatus.NOT_NEEDED,
-            "nothing_left",
-            "the shares were sold before, by their stop or otherwise",
-            pacing.now(),
+        return _put_back(
+            _as_it_rested(intent, freed), naked, str(error), IntentStatus.UNKNOWN, broker, pacing
         )
-    return _sell(intent, left, broker, pacing)
+    left = max(min(left, there_is), Decimal(0))
+    # The cancelled stops may have covered more than the books knew of and the intent sells.
+    rest = max(min(freed.naked, there_is) - left, Decimal(0))
+    intent = _as_it_rested(intent, freed)
+    if left > 0:
+        return _sell(intent, left, rest, broker, pacing)
+    nothing_left = outcome(
+        intent.intent_id,
+        IntentStatus.NOT_NEEDED,
+        "nothing_left",
+        "the shares were sold before, by their stop or otherwise",
+        pacing.now(),
+    )
+    return _protect_rest(intent, rest, nothing_left, broker, pacing)
+
+
+def _as_it_rested(intent: OrderIntent, freed: _Freed) -> OrderIntent:
+    """With the price that the cancelled stop had, where the intent's is higher: the price of the
+    market may lie between the two, and no stop is taken above it."""
+    if freed.stop_price is None:
+        return intent
+    return replace(intent, stop_price=min(stop_of(intent), freed.stop_price))
 
 
 def _cancel(order: BrokerOrder, freed: _Freed, broker: Broker, pacing: Pacing) -> None:
@@ -106,11 +122,15 @@ def _cancel(order: BrokerOrder, freed: _Freed, broker: Broker, pacing: Pacing) -
     freed.sold += sold
     if covered([order]) > 0:
         freed.naked += final.quantity - final.filled_quantity
+        prices = (order.stop_price, freed.stop_price)
+        freed.stop_price = min((price for price in prices if price is not None), default=None)
     else:
         freed.naked -= sold
 
 
-def _sell(intent: OrderIntent, quantity: Decimal, broker: Broker, pacing: Pacing) -> IntentOutcome:
+def _sell(
+    intent: OrderIntent, quantity: Decimal, rest: Decimal, broker: Broker, pacing: Pacing
+) -> IntentOutcome:
     sale = send_once(
         intent.intent_id,
         OrderRequest(
@@ -125,8 +145,19 @@ def _sell(intent: OrderIntent, quantity: Decimal, broker: Broker, pacing: Pacing
         pacing,
     )
     if sale.status is IntentStatus.REJECTED or sale.reason_code in PROVEN_UNSENT:
-        return _put_back(intent, quantity, sale.reason, sale.status, broker, pacing)
-    return sale
+        return _put_back(intent, quantity + rest, sale.reason, sale.status, broker, pacing)
+    # Whatever became of the sale, it does not sell these.
+    return _protect_rest(intent, rest, sale, broker, pacing)
+
+
+def _protect_rest(
+    intent: OrderIntent, rest: Decimal, done: IntentOutcome, broker: Broker, pacing: Pacing
+) -> IntentOutcome:
+    """Shares that a cancelled stop covered and that are not to be sold get their stop back."""
+    if rest <= 0:
+        return done
+    said = _stop_again(intent, rest, broker, pacing)
+    return replace(done, reason=f"{done.reason}; {rest} shares stay: {said}")
 
 
 def _after_an_earlier_sale(
@@ -155,9 +186,14 @@ def _put_back(
     sale: BrokerOrder | None = None,
 ) -> IntentOutcome:
     """Protection again, for what was surely not sold."""
+    said = _stop_again(intent, quantity, broker, pacing)
+    return outcome(intent.intent_id, status, "sale_failed", f"{why}; {said}", pacing.now(), sale)
+
+
+def _stop_again(intent: OrderIntent, quantity: Decimal, broker: Broker, pacing: Pacing) -> str:
+    """What became of it, in words: the next run looks and repairs."""
     try:
         back = place_stop(protect_id(intent.intent_id), intent, quantity, broker, pacing)
-        said = f"protection put back: {back.status} ({back.reason})"
     except (OutcomeUnknownError, RetryableError, NotSentError) as error:
-        said = f"protection not put back: {error}"
-    return outcome(intent.intent_id, status, "sale_failed", f"{why}; {said}", pacing.now(), sale)
+        return f"protection not put back: {error}"
+    return f"protection put back: {back.status} ({back.reason})"
