@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tradewind.errors import (
     BrokerRejectedError,
+    ControlUnavailableError,
     InvalidInputError,
     OutcomeUnknownError,
     ThrottledError,
@@ -282,6 +283,37 @@ def test_an_unreadable_control_table_stops_entries_and_no_exit() -> None:
     assert place(ENTRY, broker=broker, control=dark).status is IntentStatus.UNKNOWN
     assert place(EXIT, broker=broker, control=dark).status is IntentStatus.SUBMITTED
     assert broker.sent == [EXIT.intent_id]
+
+
+@dataclass
+class SlowlyDark(FakeControl):
+    """Answers so many questions, and then each further one fails after seven seconds."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    answers: int = 0
+
+    def _check(self) -> None:
+        self.answers -= 1
+        if self.answers < 0:
+            self.clock.sleep(7)
+            raise ControlUnavailableError("table control: ConnectTimeoutError")
+
+
+@pytest.mark.parametrize("answers", range(12))
+def test_a_control_table_that_stalls_costs_an_exit_no_more_than_its_function_has(
+    answers: int,
+) -> None:
+    # Past the function's 30 s the process is killed: after the stop was cancelled, before the sale.
+    clock = FakeClock(IN_TIME)
+    stop = an_order(order_id="stop-1", symbol=EXIT.symbol)
+    broker = FakeBroker(held={"AAPL": D(10)}, orders_by_id={"stop-1": stop})
+    outcome = place_order(
+        CYCLE, EXIT, submitter=SUBMITTER, broker=broker,
+        control=SlowlyDark(clock=clock, answers=answers), clock=clock,
+    )  # fmt: skip
+    assert outcome.status is IntentStatus.SUBMITTED
+    assert broker.held == {"AAPL": D(0)}
+    assert clock.now() - IN_TIME < timedelta(seconds=20)
 
 
 def test_an_entry_expires_an_exit_does_not() -> None:

@@ -122,7 +122,11 @@ class _CheckedBroker:
 class FencedBroker(_CheckedBroker):
     """Changes something only while the lease still carries our fencing number (``fence`` None: it
     could not be read, which stops no protection). ``before_purchase`` is asked last before a call
-    that buys, and raises NotSentError when it must not leave."""
+    that buys, and raises NotSentError when it must not leave.
+
+    A control table that was not there once is asked again for purchases only: each question to it
+    may take seconds, and what protects has to be done within the function's time.
+    """
 
     def __init__(
         self,
@@ -137,6 +141,7 @@ class FencedBroker(_CheckedBroker):
         self._account = account
         self._fence = fence
         self._ask = before_purchase
+        self._is_dark = False
 
     def _before_purchase(self) -> None:
         if self._fence is None or not self._control.holds_lease(self._account, self._fence):
@@ -144,11 +149,12 @@ class FencedBroker(_CheckedBroker):
         self._ask()
 
     def _before_change(self) -> None:
-        if self._fence is None:
+        if self._fence is None or self._is_dark:
             return
         try:
             held = self._control.holds_lease(self._account, self._fence)
         except RetryableError:
+            self._is_dark = True
             return
         if not held:
             raise _lease_lost()
@@ -203,13 +209,14 @@ class MeteredBroker(_CheckedBroker):
 
     Entries and repricing stop where their budget ends; what they have sent is still followed up,
     out of the reserve. Exits, cancels and protection are counted, and sent also when everything is
-    used up: a limit of ours must not leave shares naked. ``overdrawn`` counts those.
+    used up: a limit of ours must not leave shares naked. ``overdrawn`` counts those. ``control``
+    None: it is known not to be there, and nothing is counted.
     """
 
     def __init__(
         self,
         broker: Broker,
-        control: TradingControl,
+        control: TradingControl | None,
         account: str,
         purpose: RequestPurpose,
         limits: HardLimits,
@@ -235,6 +242,8 @@ class MeteredBroker(_CheckedBroker):
 
     def _take(self, purpose: RequestPurpose) -> None:
         self._await_the_broker(purpose)
+        if self._control is None:
+            return
         try:
             room = self._control.take_request(
                 self._account,
@@ -244,7 +253,9 @@ class MeteredBroker(_CheckedBroker):
                 self._limits.request_reserve,
             )
         except RetryableError:
-            # Uncounted; whether an entry may leave at all is the fence's question.
+            # Uncounted, and not asked again: each question may take seconds. Whether an entry may
+            # leave at all is the fence's question.
+            self._control = None
             return
         if room:
             return

@@ -113,7 +113,7 @@ class _Placing:
         fenced = FencedBroker(
             self._raw, self._control, self._submitter.account, fence, self._before_purchase
         )
-        metered = self._metered(fenced)
+        metered = self._metered(fenced, self._control if fence is not None else None)
         placed = self._carried_out(PatientBroker(metered, self._clock), first)
         if metered.overdrawn:
             placed = replace(
@@ -212,7 +212,7 @@ class _Placing:
             self._clock.now(),
         )
 
-    def _metered(self, broker: Broker) -> MeteredBroker:
+    def _metered(self, broker: Broker, control: TradingControl | None) -> MeteredBroker:
         purpose = (
             RequestPurpose.ENTRY
             if self._intent.kind in (IntentKind.ENTRY, IntentKind.REPRICE)
@@ -220,7 +220,7 @@ class _Placing:
         )
         return MeteredBroker(
             broker,
-            self._control,
+            control,
             self._submitter.account,
             purpose,
             self._submitter.limits,
