@@ -229,6 +229,19 @@ def test_what_a_cancelled_entry_had_bought_gets_its_stop_back() -> None:
     assert broker.sent == [protect_id(OURS)]
 
 
+@pytest.mark.parametrize("listed", [OrderStatus.HELD, OrderStatus.PENDING_CANCEL])
+def test_a_leg_that_is_listed_longer_than_its_entry_covers_nothing(listed: OrderStatus) -> None:
+    class LegsLinger(FakeBroker):
+        def _cancel(self, order_id: str) -> None:
+            for one, status in ((order_id, OrderStatus.CANCELED), ("leg", listed)):
+                self.orders_by_id[one] = replace(self.orders_by_id[one], status=status)
+
+    bought = an_entry(status=OrderStatus.PARTIALLY_FILLED, filled_quantity=Decimal(4))
+    broker = LegsLinger(orders_by_id={"entry": bought, "leg": a_leg()}, held={"AAPL": Decimal(4)})
+    assert sweep(broker).complete
+    assert broker.sent == [protect_id(OURS)]
+
+
 def test_shares_that_a_stop_covers_get_no_second_one() -> None:
     bought = an_entry(status=OrderStatus.PARTIALLY_FILLED, filled_quantity=Decimal(4))
     stop = an_order(order_id="repair", client_order_id="x", quantity=Decimal(4))

@@ -28,8 +28,8 @@ from tradewind.orders.model import (
     TimeInForce,
 )
 from tradewind.orders.ports import Broker
-from tradewind.orders.protection import resting_stops
 from tradewind.orders.submission import Pacing, send_once
+from tradewind.orders.symbol_orders import covered, held
 
 # An entry whose submitter read the switch just before it was set may still be on its way: so long
 # it is looked for, although none is open.
@@ -138,9 +138,9 @@ def _protect(
     """
     if entry.filled_quantity in (Decimal(0), entry.quantity):
         return None
-    stops = resting_stops(broker.open_orders(entry.symbol), entry.symbol)
-    covered = sum((stop.quantity - stop.filled_quantity for stop in stops), Decimal(0))
-    naked = min(_held(entry.symbol, broker) - covered, entry.filled_quantity)
+    # The leg may be listed for a moment longer than its entry: HELD, it protects nothing.
+    working = covered(broker.open_orders(entry.symbol))
+    naked = min(held(entry.symbol, broker) - working, entry.filled_quantity)
     if naked <= 0:
         return None
     bought = f"{naked} {entry.symbol} of the cancelled entry {entry.order_id} have no stop"
@@ -170,10 +170,3 @@ def _stop_leg(entry: BrokerOrder, orders: Sequence[BrokerOrder]) -> BrokerOrder 
         if order.parent_order_id == entry.order_id and order.order_type == "stop":
             return order
     return None
-
-
-def _held(symbol: str, broker: Broker) -> Decimal:
-    for position in broker.positions():
-        if position.symbol == symbol:
-            return position.quantity
-    return Decimal(0)
