@@ -186,3 +186,17 @@ def test_a_refused_look_up_says_nothing_about_the_order() -> None:
     outcome = send_once(OURS, ENTRY, broker, FakeClock())
     assert outcome.status is IntentStatus.UNKNOWN
     assert broker.held == {"AAPL": D(10)}
+
+
+def test_a_broker_that_raises_for_an_unknown_order_has_answered() -> None:
+    # Not every broker's client turns its 404 into None.
+    class Raises(FakeBroker):
+        def order_by_client_id(self, client_order_id: str) -> BrokerOrder:
+            found = super().order_by_client_id(client_order_id)
+            if found is None:
+                raise BrokerRejectedError("order not found", 40410000, 404)
+            return found
+
+    broker = Raises(faults=[Fault("submit", GATEWAY)])
+    assert send_once(OURS, ENTRY, broker, FakeClock()).status is IntentStatus.SUBMITTED
+    assert broker.sent == [OURS]

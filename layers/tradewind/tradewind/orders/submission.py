@@ -42,6 +42,9 @@ LONGEST_TRY = 8.0  # seconds
 # "client_order_id must be unique": an earlier attempt arrived.
 DUPLICATE_CLIENT_ORDER_ID = 40010001
 
+# How a broker over HTTP says that there is no such order.
+NOT_FOUND = 404
+
 # Why an intent that ends UNKNOWN was, as far as anybody can tell, not carried out.
 THROTTLED = "throttled"  # every attempt was refused for rate
 UNREACHABLE = "unreachable"  # no attempt found a connection
@@ -209,8 +212,11 @@ def look_up(
             pacing.sleep(FIRST_PAUSE)
         try:
             order = broker.order_by_client_id(client_order_id)
-        except (RetryableError, BrokerRejectedError):
-            # A refused question is no answer about the order.
+        except BrokerRejectedError as refused:
+            # A refused question is no answer about the order, but that there is none.
+            answered = refused.status == NOT_FOUND
+            continue
+        except RetryableError:
             answered = False
             continue
         if order is not None:
