@@ -50,6 +50,10 @@ def refusal(asked: str, status: int, text: str, headers: Mapping[str, str]) -> R
         )
     if "client_order_id must be unique" in words:
         code = DUPLICATE_CLIENT_ORDER_ID
+    elif code == DUPLICATE_CLIENT_ORDER_ID and words and "client_order_id" not in words:
+        # The same code stands for other invalid requests ("us_equity orders not allowed for
+        # account"): those are refused, and there is no order to look for.
+        code = None
     return BrokerRejectedError(said, code, status)
 
 
