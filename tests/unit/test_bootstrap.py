@@ -42,3 +42,16 @@ def test_a_warm_environment_takes_up_rotated_keys(
     assert bootstrap.broker() is first  # within the time that a secret is kept
     monkeypatch.setattr(secrets, "KEEP_FOR", -1.0)
     assert bootstrap.broker() is not first
+
+
+def test_a_control_table_that_stalls_leaves_an_exit_most_of_its_functions_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Asked at most twice on an exit's way; beyond the function's 30 s the process is killed.
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    bootstrap.client.cache_clear()
+    config = bootstrap.client("dynamodb").meta.config
+    bootstrap.client.cache_clear()
+    a_question = config.retries["total_max_attempts"] * config.read_timeout
+    assert 2 * a_question <= 15
+    assert config.connect_timeout <= config.read_timeout

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 2
 READ_TIMEOUT = 5
 ATTEMPTS = 3
+# The control table answers in milliseconds. One that stalls is asked up to twice on the way
+# of an exit, which has to be sold within its function's 30 s.
+CONTROL_READ_TIMEOUT = 3
+CONTROL_ATTEMPTS = 2
 # A statement of the nightly maintenance; its function may take 900 in all.
 MAINTENANCE_SECONDS = 300.0
 
@@ -55,12 +59,14 @@ def client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 
+    is_control = service == "dynamodb"
+    attempts = CONTROL_ATTEMPTS if is_control else ATTEMPTS
     return boto3.client(
         service,
         config=Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            read_timeout=CONTROL_READ_TIMEOUT if is_control else READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": attempts},
             # What we pass by reference carries a SHA-256 of our own, which is checked on reading.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
