@@ -96,8 +96,10 @@ def trade(ground: Ground, days: Sequence[Session], minutes: int, seed: int) -> S
                     run_minute(Run(cycle, strategies, submitter, LIMITS), hands, journal)
                 except RunFailedError:
                     soak.failed_runs += 1
+                    repair = Journal()
                     with suppress(RunFailedError):  # told; the next run reads everything anew
-                        reconcile(submitter, hands, Journal())
+                        reconcile(submitter, hands, repair)
+                    soak.unclear |= _unclear(repair)
                 unclear = _unclear(journal)
                 soak.unclear |= unclear
                 if number < minutes and _sticks(number):

@@ -124,9 +124,9 @@ def _text(soak: Soak, figures: Figures, books: Books) -> str:
             f"  entries and exits: {figures.wanted}, executed {figures.executed}, "
             f"lost {len(figures.lost)}",
             *(f"    {text}" for text in figures.lost),
-            f"  outcomes that were not known at first: {len(soak.unclear)}",
-            *(f"    {intent_id} {why}" for intent_id, why in soak.unclear.items()),
             f"  exits whose stop's cancellation stuck: {len(soak.stuck)}",
+            f"  other outcomes that were not known at first: {len(soak.unclear) - len(soak.stuck)}",
+            *(f"    {i} {why}" for i, why in soak.unclear.items() if i not in soak.stuck),
             f"  cash {figures.cash}, reckoned from trades {figures.reckoned}; "
             f"equity {figures.equity}",
             f"  realised {books.realised}, the exchange says {books.broker_realised}",
