@@ -248,6 +248,21 @@ def test_a_symbol_that_is_no_longer_traded_can_still_be_left() -> None:
     assert broker.held == {"GME": D(0)}
 
 
+@pytest.mark.parametrize(
+    ("kind", "left"), [(IntentKind.EXIT, 0), (IntentKind.PROTECT, 7)], ids=["exit", "protect"]
+)
+def test_shares_of_such_a_symbol_that_lost_their_stop_are_still_cared_for(
+    kind: IntentKind, left: int
+) -> None:
+    # An earlier attempt cancelled the stop and died, or the stop lived for its day only.
+    gone = an_order(order_id="x", symbol="GME", status=OrderStatus.CANCELED)
+    broker = FakeBroker(held={"GME": D(7)}, orders_by_id={"x": gone})
+    outcome = place(identified(EXIT, kind=kind, symbol="GME"), broker=broker)
+    assert outcome.status is IntentStatus.SUBMITTED
+    assert broker.held == {"GME": D(left)}
+    assert len(broker.open_orders("GME")) == (kind is IntentKind.PROTECT)
+
+
 @pytest.mark.parametrize("intent", [ENTRY, EXIT], ids=["an entry", "an exit"])
 def test_two_runs_never_send_at_the_same_time(intent: OrderIntent) -> None:
     broker = FakeBroker(held={"AAPL": D(10)})

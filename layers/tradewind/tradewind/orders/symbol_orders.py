@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from tradewind.errors import PermanentError
@@ -45,6 +46,18 @@ def open_orders_of_ours(intent: OrderIntent, broker: Broker) -> list[BrokerOrder
         for order in broker.open_orders(intent.symbol)
         if tag is not None and tag_at_broker(order, broker) == tag
     ]
+
+
+def traded_by_us(intent: OrderIntent, broker: Broker, since: datetime) -> bool:
+    """Whether the intent's deployment has an order open in its symbol, or has sent one since: the
+    shares of a symbol that is not traded any more may have lost their stop, and are ours."""
+    if open_orders_of_ours(intent, broker):
+        return True
+    tag = tag_of(intent.intent_id)
+    return tag is not None and any(
+        order.symbol == intent.symbol and tag_of(order.client_order_id) == tag
+        for order in broker.orders(since)
+    )
 
 
 def rival_order(intent: OrderIntent, broker: Broker) -> BrokerOrder | None:

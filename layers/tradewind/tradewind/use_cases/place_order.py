@@ -24,6 +24,7 @@ from tradewind.orders.control import RequestPurpose, SwitchState, TradingControl
 from tradewind.orders.model import IntentKind, IntentOutcome, IntentStatus, OrderIntent
 from tradewind.orders.ports import Broker
 from tradewind.orders.rate_limits import TellsLimits
+from tradewind.orders.resolution import LISTING_REACH
 from tradewind.orders.submission import (
     NO_CLEAR_ANSWER,
     NotSentError,
@@ -31,7 +32,7 @@ from tradewind.orders.submission import (
     expired,
     outcome,
 )
-from tradewind.orders.symbol_orders import NotOursError, open_orders_of_ours
+from tradewind.orders.symbol_orders import NotOursError, traded_by_us
 from tradewind.use_cases.guarded_broker import FencedBroker, MeteredBroker, PatientBroker
 from tradewind.use_cases.hard_limits import Submitter, hard_refusal
 
@@ -149,11 +150,15 @@ class _Placing:
 
     def _carried_out(self, broker: Broker, first: bool) -> IntentOutcome:
         intent = self._intent
-        if intent.symbol not in self._submitter.symbols and not open_orders_of_ours(intent, broker):
+        lately = self._clock.now() - LISTING_REACH
+        if intent.symbol not in self._submitter.symbols and not traded_by_us(
+            intent, broker, lately
+        ):
             raise NotSentError(
                 IntentStatus.BLOCKED,
                 "symbol_not_ours",
-                f"{intent.symbol} is not traded here, and no order of ours is open in it",
+                f"{intent.symbol} is not traded here, and there is no order of ours in it, open or "
+                f"of the last {LISTING_REACH.days} days",
             )
         placed = PROCEDURES[intent.kind](intent, broker, self._clock, first=first)
         if self._breaker_is_open and placed.status is IntentStatus.BLOCKED:
