@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -329,6 +329,26 @@ def test_a_control_table_that_stalls_costs_an_exit_no_more_than_its_function_has
     assert outcome.status is IntentStatus.SUBMITTED
     assert broker.held == {"AAPL": D(0)}
     assert clock.now() - IN_TIME < timedelta(seconds=20)
+
+
+@dataclass
+class HeldUntil(FakeControl):
+    """Another run holds the lease until then."""
+
+    until: datetime = IN_TIME
+
+    def lease(self, account: str, holder: str, at: datetime) -> int | None:
+        return super().lease(account, holder, at) if at >= self.until else None
+
+
+@pytest.mark.parametrize(
+    ("intent", "status"), [(ENTRY, IntentStatus.UNKNOWN), (EXIT, IntentStatus.SUBMITTED)]
+)
+def test_an_exit_waits_for_a_run_that_ended_late(intent: OrderIntent, status: IntentStatus) -> None:
+    # Refused at once, an exit would come a minute later, with shares perhaps naked meanwhile.
+    broker = FakeBroker(held={"AAPL": D(10)})
+    control = HeldUntil(until=IN_TIME + timedelta(seconds=5))
+    assert place(intent, broker=broker, control=control).status is status
 
 
 def test_an_entry_expires_an_exit_does_not() -> None:

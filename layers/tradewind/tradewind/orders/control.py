@@ -12,8 +12,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-# Longer than a submitter may run (its function's timeout is 30 s), shorter than until the next run.
-LEASE_SECONDS = 45
+# Longer than a submitter may run (its function's timeout is 30 s), and not much longer: a run whose
+# last intent took it late must not keep the next run's exits waiting.
+LEASE_SECONDS = 35
 
 # Characters of a switch change's texts. Its newest hundred have to fit into one item (400 KB).
 LONGEST_WHO = 100

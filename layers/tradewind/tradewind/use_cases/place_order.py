@@ -40,6 +40,11 @@ __all__ = ["Submitter", "place_order"]
 
 logger = logging.getLogger(__name__)
 
+# How long an exit or protection waits for another run's lease to run out, and how often it looks.
+# The run's further intents wait again, and the function has 30 s for all that one of them does.
+LEASE_WAIT = 6.0  # seconds
+LEASE_LOOK = 1.0
+
 
 class Procedure(Protocol):
     def __call__(
@@ -131,9 +136,8 @@ class _Placing:
         cannot be found out an entry does not leave, while exits and protection do, after asking
         the broker what is already there.
         """
-        account, now = self._submitter.account, self._clock.now()
         try:
-            fence = self._control.lease(account, execution, now)
+            fence = self._lease(execution)
             if fence is None:
                 # Not BLOCKED: an earlier attempt of this intent may have sent it.
                 raise NotSentError(
@@ -142,11 +146,22 @@ class _Placing:
                     "another run is sending orders of this account; the next snapshot will tell",
                 )
             self.is_submitter = True
-            return fence, self._control.claim(self._intent.intent_id, fence, now)
+            return fence, self._control.claim(self._intent.intent_id, fence, self._clock.now())
         except RetryableError:
             if self._is_entry:
                 raise
             return None, False
+
+    def _lease(self, execution: str) -> int | None:
+        """The fencing number. An exit or protection waits a little for the lease of the run before,
+        which may have ended late: refused now, it would come a whole minute later."""
+        fence = self._control.lease(self._submitter.account, execution, self._clock.now())
+        waited = 0.0
+        while fence is None and not self._is_entry and waited < LEASE_WAIT:
+            self._clock.sleep(LEASE_LOOK)
+            waited += LEASE_LOOK
+            fence = self._control.lease(self._submitter.account, execution, self._clock.now())
+        return fence
 
     def _carried_out(self, broker: Broker, first: bool) -> IntentOutcome:
         intent = self._intent
