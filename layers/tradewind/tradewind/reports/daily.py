@@ -1,0 +1,260 @@
+"""The daily report: a session's records in, one typed report out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tradewind.alerts.model import Alert
+from tradewind.market.bar import Bar
+from tradewind.market.session import Session
+from tradewind.orders.prices import tick_size
+from tradewind.portfolio.executions import Execution, holdings_at
+from tradewind.portfolio.model import Holding
+from tradewind.portfolio.round_trips import RoundTrip, gap_price, round_trips
+from tradewind.portfolio.statement import (
+    CashFlow,
+    DailyStatement,
+    EquityPoint,
+    daily_statement,
+    equity_curve,
+    unrealised,
+)
+from tradewind.reports.divergence import ComparedTrade, Divergence, divergence
+from tradewind.reports.payload import plain
+from tradewind.reports.ports import (
+    CycleCounts,
+    ForeignPosition,
+    Period,
+    RefusalCount,
+    SessionRecords,
+)
+from tradewind.reports.shortfall import (
+    OrderShortfall,
+    ShortfallSummary,
+    order_shortfalls,
+    suggestion,
+    summaries,
+)
+
+# What a stop, which is a market order once it is reached, may cost beyond its price or the gap:
+# a tick and this fraction.
+DECLARED_SLIPPAGE = Decimal("0.0005")
+
+NO_BACKTEST = "No backtest of this session."
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTrade:
+    """A round trip, and whether its exit was at most a tick and the declared slippage (``allowed``,
+    USD) below the worse of stop and gap; ``kept`` None when no stop was known."""
+
+    trip: RoundTrip
+    allowed: Decimal | None
+    kept: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLeft:
+    """Shares of ours that are held after the session; USD, ``unrealised`` at ``price``."""
+
+    symbol: str
+    strategy: str
+    quantity: Decimal
+    average_price: Decimal
+    price: Decimal
+    unrealised: Decimal
+    opened_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DailyReport:
+    """One session of one account. ``trades`` are the closed round trips, worst first. ``simulated``
+    says that prices came from a simulated market: profits then say nothing."""
+
+    account: str
+    session: Session
+    until: datetime
+    simulated: bool
+    cycles: CycleCounts
+    statement: DailyStatement | None
+    curve: Sequence[EquityPoint]
+    trades: Sequence[JudgedTrade]
+    executions: Sequence[Execution]
+    shortfalls: Sequence[OrderShortfall]
+    shortfall_summaries: Sequence[ShortfallSummary]
+    slippage: str
+    refusals: Sequence[RefusalCount]
+    positions_left: Sequence[PositionLeft]
+    foreign: Sequence[ForeignPosition]
+    alerts: Sequence[Alert]
+    divergence: Divergence | None
+    bars: Mapping[str, Sequence[Bar]]
+
+    @property
+    def profit_loss(self) -> Decimal:
+        """Of the closed round trips, fees apart; USD."""
+        return sum((one.trip.profit_loss for one in self.trades), Decimal(0))
+
+    @property
+    def worst_drawdown(self) -> Decimal | None:
+        """The lowest daily drawdown of the session, a fraction."""
+        return min((point.daily for point in self.curve), default=None)
+
+    def as_payload(self) -> dict[str, Any]:
+        """JSON: amounts and prices as strings, times ISO 8601. Bars and single executions, which
+        are on record elsewhere, are left out."""
+        return {
+            "account": self.account,
+            "session": plain(self.session),
+            "until": plain(self.until),
+            "simulated": self.simulated,
+            "cycles": plain(self.cycles),
+            "statement": plain(self.statement),
+            "profit_loss": plain(self.profit_loss),
+            "worst_drawdown": plain(self.worst_drawdown),
+            "equity_curve": plain(self.curve),
+            "trades": [
+                {**plain(one.trip), "allowed_slippage": plain(one.allowed), "stop_kept": one.kept}
+                for one in self.trades
+            ],
+            "implementation_shortfall": plain(self.shortfalls),
+            "shortfall_summaries": [
+                {**plain(one), "is_enough": one.is_enough} for one in self.shortfall_summaries
+            ],
+            "slippage": self.slippage,
+            "refusals": plain(self.refusals),
+            "positions_left": plain(self.positions_left),
+            "foreign_positions": plain(self.foreign),
+            "alerts": [alert.as_payload() for alert in self.alerts],
+            "divergence": (
+                NO_BACKTEST
+                if self.divergence is None
+                else {**plain(self.divergence), "total": plain(self.divergence.total)}
+            ),
+        }
+
+
+def daily_report(
+    account: str,
+    period: Period,
+    records: SessionRecords,
+    backtest: Sequence[ComparedTrade] | None = None,
+) -> DailyReport:
+    """``backtest``: the round trips of a backtest of the same session, None without one. Raises
+    InvalidInputError for records that contradict each other: a sale of more than was held, a
+    holding without any price."""
+    gaps = _gaps(records)
+    trips = round_trips(records.executions, gaps)
+    before = holdings_at(records.executions, period.since)
+    after = holdings_at(records.executions, period.until)
+    curve = equity_curve(records.closed_days, records.readings, records.flows)
+    of_session = [one for one in records.executions if one.at > period.since]
+    shortfalls = order_shortfalls(of_session)
+    told = summaries(shortfalls)
+    return DailyReport(
+        account=account,
+        session=period.session,
+        until=period.until,
+        simulated=any(bar.feed == "simulated" for bars in records.bars.values() for bar in bars),
+        cycles=records.cycles,
+        statement=daily_statement(
+            period.session.date,
+            records.readings,
+            records.flows,
+            realised=_realised(after) - _realised(before),
+            realised_ever=records.realised_ever,
+            unrealised_before=unrealised(before.values(), records.close_before),
+            unrealised_now=unrealised(after.values(), records.last_price),
+            curve=curve,
+        ),
+        curve=curve,
+        trades=[
+            judged(trip)
+            for trip in sorted(trips, key=lambda trip: (trip.profit_loss, trip.exit_at))
+        ],
+        executions=of_session,
+        shortfalls=shortfalls,
+        shortfall_summaries=told,
+        slippage=suggestion(told),
+        refusals=sorted(records.refusals, key=lambda one: (-one.count, one.by, one.code, one.what)),
+        positions_left=_positions_left(after, records.last_price),
+        foreign=records.foreign,
+        alerts=records.alerts,
+        divergence=(
+            None
+            if backtest is None
+            else divergence(compared(trips, _fees(records.flows)), backtest)
+        ),
+        bars=records.bars,
+    )
+
+
+def judged(trip: RoundTrip) -> JudgedTrade:
+    """Whether the exit kept what a stop promises."""
+    owed = trip.worst_price_owed
+    if owed is None:
+        return JudgedTrade(trip, None, None)
+    allowed = trip.quantity * (tick_size(owed) + owed * DECLARED_SLIPPAGE)
+    return JudgedTrade(trip, allowed, trip.exit_slippage <= allowed)
+
+
+def compared(trips: Sequence[RoundTrip], fees: Decimal) -> list[ComparedTrade]:
+    """Round trips of ours for the comparison with a backtest. ``fees`` (USD, zero or more) are
+    spread by the value sold: the broker tells them by day and not by trade."""
+    sold = sum((trip.quantity * trip.exit_price for trip in trips), Decimal(0))
+    return [
+        ComparedTrade(
+            symbol=trip.symbol,
+            quantity=trip.quantity,
+            entry_decided_at=trip.entry_decided_at,
+            exit_decided_at=trip.exit_decided_at,
+            entry_decision_price=trip.entry_decision_price,
+            exit_decision_price=trip.exit_decision_price,
+            entry_price=trip.entry_price,
+            exit_price=trip.exit_price,
+            cost=fees * trip.quantity * trip.exit_price / sold,
+        )
+        for trip in trips
+    ]
+
+
+def _gaps(records: SessionRecords) -> dict[str, Decimal]:
+    by_start = {symbol: {bar.start: bar for bar in bars} for symbol, bars in records.bars.items()}
+    gaps = {}
+    for execution in records.executions:
+        if execution.stop_price is not None:
+            gap = gap_price(execution.stop_price, execution.at, by_start.get(execution.symbol, {}))
+            if gap is not None:
+                gaps[execution.execution_id] = gap
+    return gaps
+
+
+def _fees(flows: Sequence[CashFlow]) -> Decimal:
+    """What the session's fees cost; USD, above zero for money paid."""
+    return -sum((flow.amount for flow in flows if flow.is_fee), Decimal(0))
+
+
+def _realised(holdings: Mapping[str, Holding]) -> Decimal:
+    return sum((holding.realised_pnl for holding in holdings.values()), Decimal(0))
+
+
+def _positions_left(
+    holdings: Mapping[str, Holding], prices: Mapping[str, Decimal]
+) -> list[PositionLeft]:
+    return [
+        PositionLeft(
+            symbol,
+            holding.strategy,
+            holding.quantity,
+            holding.avg_price,
+            prices[symbol],
+            unrealised([holding], prices),
+            holding.opened_at,
+        )
+        for symbol, holding in sorted(holdings.items())
+        if holding.quantity
+    ]

@@ -1,0 +1,120 @@
+"""Live against backtest: the difference in profit, split into signal, fill, cost and timing.
+
+- **signal**: trades that only one of the two made, and equal minutes decided on at other prices;
+- **timing**: the same trade decided on in another minute, through the change of the price between;
+- **fill**: what was got beside the price decided on, and quantities that differ;
+- **cost**: fees.
+
+The four add up to the difference exactly. USD; live less backtest, so negative is live's loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+# Two trades in a symbol whose entries were decided on this close to each other are the same trade.
+SAME_TRADE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTrade:
+    """A closed round trip as either side made it. ``..._decided_at`` are starts of bars,
+    ``..._decision_price`` their closes; ``cost`` are its fees (USD, zero or more)."""
+
+    symbol: str
+    quantity: Decimal
+    entry_decided_at: datetime
+    exit_decided_at: datetime
+    entry_decision_price: Decimal
+    exit_decision_price: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    cost: Decimal
+
+    @property
+    def profit(self) -> Decimal:
+        return self.quantity * (self.exit_price - self.entry_price) - self.cost
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """``matched``: trades that both made; the two others are of one side alone."""
+
+    signal: Decimal
+    fill: Decimal
+    cost: Decimal
+    timing: Decimal
+    matched: int
+    only_live: int
+    only_backtest: int
+
+    @property
+    def total(self) -> Decimal:
+        return self.signal + self.fill + self.cost + self.timing
+
+
+def divergence(live: Sequence[ComparedTrade], backtest: Sequence[ComparedTrade]) -> Divergence:
+    """Live's profit less the backtest's, split."""
+    pairs, only_live, only_backtest = _matched(live, backtest)
+    signal = sum((one.profit for one in only_live), Decimal(0)) - sum(
+        (one.profit for one in only_backtest), Decimal(0)
+    )
+    fill = cost = timing = Decimal(0)
+    for ours, theirs in pairs:
+        for at_other_minute, effect in (
+            (
+                ours.entry_decided_at != theirs.entry_decided_at,
+                theirs.entry_decision_price - ours.entry_decision_price,
+            ),
+            (
+                ours.exit_decided_at != theirs.exit_decided_at,
+                ours.exit_decision_price - theirs.exit_decision_price,
+            ),
+        ):
+            if at_other_minute:
+                timing += theirs.quantity * effect
+            else:
+                signal += theirs.quantity * effect
+        fill += theirs.quantity * (_slipped(ours) - _slipped(theirs))
+        fill += (ours.quantity - theirs.quantity) * (ours.exit_price - ours.entry_price)
+        cost += theirs.cost - ours.cost
+    return Divergence(signal, fill, cost, timing, len(pairs), len(only_live), len(only_backtest))
+
+
+def _slipped(trade: ComparedTrade) -> Decimal:
+    """What the fills of both sides added to the decided prices, per share (negative: lost)."""
+    return (trade.exit_price - trade.exit_decision_price) - (
+        trade.entry_price - trade.entry_decision_price
+    )
+
+
+def _matched(
+    live: Iterable[ComparedTrade], backtest: Iterable[ComparedTrade]
+) -> tuple[list[tuple[ComparedTrade, ComparedTrade]], list[ComparedTrade], list[ComparedTrade]]:
+    """Pairs of the same symbol by nearest entries, each trade in one pair at most; and the rest."""
+    ours, theirs = _in_order(live), _in_order(backtest)
+    candidates = sorted(
+        (abs(mine.entry_decided_at - other.entry_decided_at), i, j)
+        for i, mine in enumerate(ours)
+        for j, other in enumerate(theirs)
+        if mine.symbol == other.symbol
+        and abs(mine.entry_decided_at - other.entry_decided_at) <= SAME_TRADE
+    )
+    taken: dict[int, int] = {}
+    for _, i, j in candidates:
+        if i not in taken and j not in taken.values():
+            taken[i] = j
+    pairs = [(ours[i], theirs[j]) for i, j in sorted(taken.items())]
+    used = set(taken.values())
+    return (
+        pairs,
+        [one for i, one in enumerate(ours) if i not in taken],
+        [one for j, one in enumerate(theirs) if j not in used],
+    )
+
+
+def _in_order(trades: Iterable[ComparedTrade]) -> list[ComparedTrade]:
+    return sorted(trades, key=lambda one: (one.entry_decided_at, one.symbol, one.exit_decided_at))
