@@ -50,6 +50,8 @@ RIGHTS = {
         **dict.fromkeys(("bars", "latest_bars", "cycles", "orders", "positions"), "S"),
         **dict.fromkeys(("bar_traces", "empty_looks", "split_factors", "suspected_splits"), "S"),
         "account_snapshots": "S",
+        **dict.fromkeys(("decisions", "order_intents", "trades", "cash_activities"), "S"),
+        "alerts": "S",
         "alembic_version": "S",
     },
     "tw_trade": {

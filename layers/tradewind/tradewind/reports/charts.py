@@ -46,11 +46,12 @@ def equity_chart(session: Session, curve: Sequence[EquityPoint]) -> str:
 
 def drawdown_chart(session: Session, curve: Sequence[EquityPoint]) -> str:
     chart = _chart(session, "Drawdown in percent", lambda y: f"{y:.2f}")
-    for name, drawdown in (
-        ("since the previous close", lambda point: point.daily),
-        ("from the peak", lambda point: point.peak),
+    for name, drawdowns in (
+        ("since the previous close", [point.daily for point in curve]),
+        ("from the peak", [point.peak for point in curve]),
     ):
-        chart.add(name, [(_minute(session, p.at), float(drawdown(p) * 100)) for p in curve])
+        points = zip(curve, drawdowns, strict=True)
+        chart.add(name, [(_minute(session, p.at), float(down * 100)) for p, down in points])
     return _svg(chart)
 
 

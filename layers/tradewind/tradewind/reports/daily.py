@@ -12,7 +12,7 @@ from tradewind.alerts.model import Alert
 from tradewind.market.bar import Bar
 from tradewind.market.session import Session
 from tradewind.orders.prices import tick_size
-from tradewind.portfolio.executions import Execution, holdings_at
+from tradewind.portfolio.executions import Execution, holdings_at, in_time_order
 from tradewind.portfolio.model import Holding
 from tradewind.portfolio.round_trips import RoundTrip, gap_price, round_trips
 from tradewind.portfolio.statement import (
@@ -145,12 +145,13 @@ def daily_report(
     backtest: Sequence[ComparedTrade] | None = None,
 ) -> DailyReport:
     """``backtest``: the round trips of a backtest of the same session, None without one. Raises
-    InvalidInputError for records that contradict each other: a sale of more than was held, a
-    holding without any price."""
+    InvalidInputError for records that contradict each other: a sale of more than was held."""
     gaps = _gaps(records)
     trips = round_trips(records.executions, gaps)
     before = holdings_at(records.executions, period.since)
     after = holdings_at(records.executions, period.until)
+    priced_before = _own_prices(records, period.since) | dict(records.close_before)
+    priced_now = _own_prices(records, period.until) | dict(records.last_price)
     curve = equity_curve(records.closed_days, records.readings, records.flows)
     of_session = [one for one in records.executions if one.at > period.since]
     shortfalls = order_shortfalls(of_session)
@@ -167,8 +168,8 @@ def daily_report(
             records.flows,
             realised=_realised(after) - _realised(before),
             realised_ever=records.realised_ever,
-            unrealised_before=unrealised(before.values(), records.close_before),
-            unrealised_now=unrealised(after.values(), records.last_price),
+            unrealised_before=unrealised(before.values(), priced_before),
+            unrealised_now=unrealised(after.values(), priced_now),
             curve=curve,
         ),
         curve=curve,
@@ -181,7 +182,7 @@ def daily_report(
         shortfall_summaries=told,
         slippage=suggestion(told),
         refusals=sorted(records.refusals, key=lambda one: (-one.count, one.by, one.code, one.what)),
-        positions_left=_positions_left(after, records.last_price),
+        positions_left=_positions_left(after, priced_now),
         foreign=records.foreign,
         alerts=records.alerts,
         divergence=(
@@ -236,6 +237,11 @@ def _gaps(records: SessionRecords) -> dict[str, Decimal]:
 def _fees(flows: Sequence[CashFlow]) -> Decimal:
     """What the session's fees cost; USD, above zero for money paid."""
     return -sum((flow.amount for flow in flows if flow.is_fee), Decimal(0))
+
+
+def _own_prices(records: SessionRecords, moment: datetime) -> dict[str, Decimal]:
+    """Each symbol's price in our newest execution: what is left where no bar is."""
+    return {one.symbol: one.price for one in in_time_order(records.executions) if one.at <= moment}
 
 
 def _realised(holdings: Mapping[str, Holding]) -> Decimal:

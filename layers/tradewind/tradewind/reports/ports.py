@@ -73,9 +73,9 @@ class ForeignPosition:
 class SessionRecords:
     """Everything on record that a session's report is made of; each sequence oldest first.
 
-    ``executions`` start, in each symbol traded or held in the session, at the last time before it
-    at which the symbol was flat. ``bars`` are the session's, of the same symbols;
-    ``close_before`` and ``last_price`` their last closes before the period and in it or before.
+    ``executions`` are those of :meth:`ReportReads.executions` for the period, ``bars`` the
+    session's of their symbols, ``close_before`` and ``last_price`` these symbols' last closes up to
+    the period's start and end; a symbol without any is absent.
     """
 
     cycles: CycleCounts
@@ -98,8 +98,9 @@ class ReportReads(Protocol):
     def session_records(self, account: str, period: Period) -> SessionRecords: ...
 
     def executions(self, account: str, since: datetime, until: datetime) -> list[Execution]:
-        """Oldest first, of the symbols sold with since <= time < until: from the last time before
-        ``since`` at which the symbol was flat, to ``until``."""
+        """Oldest first: in each symbol that was held at ``since`` or traded with
+        ``since`` < time <= ``until``, from the last time at or before ``since`` at which the symbol
+        was flat."""
         ...
 
     def accounts(self) -> list[str]:

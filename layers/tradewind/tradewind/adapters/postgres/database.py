@@ -34,6 +34,7 @@ from tradewind.adapters.postgres.messages import (
 from tradewind.adapters.postgres.orders import PostgresOrders
 from tradewind.adapters.postgres.portfolio import PostgresAccounts, PostgresHoldings
 from tradewind.adapters.postgres.queries import PostgresQueries
+from tradewind.adapters.postgres.report_reads import PostgresReportReads
 from tradewind.adapters.postgres.schema import check_schema
 from tradewind.adapters.postgres.splits import PostgresFactors
 from tradewind.adapters.postgres.switch_changes import PostgresSwitchChanges
@@ -101,6 +102,12 @@ class PostgresDatabase:
         """A read-only transaction; errors as in :meth:`transaction`."""
         with self._transaction(read_only=True) as session:
             yield PostgresQueries(session)
+
+    @contextlib.contextmanager
+    def reporting(self) -> Iterator[PostgresReportReads]:
+        """A read-only transaction; errors as in :meth:`transaction`."""
+        with self._transaction(read_only=True) as session:
+            yield PostgresReportReads(session)
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""

@@ -20,6 +20,8 @@ GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge,
 GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspected_splits
     TO tw_read;
 GRANT SELECT ON cycles, orders, positions, account_snapshots TO tw_read;
+-- daily_report, beside most of the above
+GRANT SELECT ON decisions, order_intents, trades, cash_activities, alerts TO tw_read;
 
 -- compute_features, assess_risk
 GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators, empty_looks TO tw_trade;
