@@ -20,6 +20,7 @@ from tradewind_local.replay.plan import (
     recorded_plan,
     simulated_plan,
 )
+from tradewind_local.report_commands.commands import export, report
 from tradewind_local.switch_commands.commands import flatten, switch
 
 
@@ -29,6 +30,8 @@ def main() -> None:
 
 
 main.add_command(bars)
+main.add_command(report)
+main.add_command(export)
 main.add_command(switch)
 main.add_command(flatten)
 

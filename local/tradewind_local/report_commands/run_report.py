@@ -1,0 +1,137 @@
+"""What ``tradewind report`` and ``tradewind export`` do, once their options are read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from tradewind.adapters.postgres.database import PostgresDatabase
+from tradewind.errors import InvalidInputError
+from tradewind.market.session_table import default_table
+from tradewind.portfolio.round_trips import round_trips
+from tradewind.portfolio.tax_lots import tax_lots
+from tradewind.reports.daily import DailyReport
+from tradewind.reports.exports import LOT_COLUMNS, TRADE_COLUMNS, lot_rows, trade_rows
+from tradewind.reports.html import report_html
+from tradewind.use_cases.daily_report import make_report
+
+from tradewind_local.json_file import write_json_file
+from tradewind_local.output_file import write_output_file
+from tradewind_local.report_commands.recorded import recorded
+
+_NEW_YORK = ZoneInfo("America/New_York")
+
+
+def run_report(
+    day: str,
+    account: str | None,
+    state: Path | None,
+    database: str | None,
+    html_file: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Make a session's report, write the files asked for and say the main figures."""
+    session = _date("--date", day)
+    with recorded(state, database) as records:
+        report = make_report(
+            _account(records, account), session, database=records, sessions=default_table()
+        )
+    if html_file is not None:
+        write_output_file("--html", html_file, report_html(report))
+    if json_file is not None:
+        write_json_file(json_file, report.as_payload())
+    for line in _figures(report):
+        click.echo(line)
+
+
+def run_export(
+    what: str,
+    first: str,
+    last: str,
+    account: str | None,
+    state: Path | None,
+    database: str | None,
+    csv_file: Path,
+) -> None:
+    """Write what was closed on the days from ``first`` to ``last`` (New York's dates)."""
+    since, until = _midnight(_date("--from", first)), _midnight(_date("--to", last), days=1)
+    if until <= since:
+        raise InvalidInputError(f"--from {first} lies after --to {last}")
+    with recorded(state, database) as records, records.reporting() as reads:
+        accounts = reads.accounts()
+        executions = reads.executions(_chosen(accounts, account), since, until)
+    if what == "trades":
+        columns, rows = TRADE_COLUMNS, list(trade_rows(round_trips(executions, {})))
+    else:
+        closed, _ = tax_lots(executions)
+        columns = LOT_COLUMNS
+        rows = list(lot_rows(lot for lot in closed if lot.sold_at > since))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_output_file("--csv", csv_file, text.getvalue())
+    click.echo(f"{what} from {first} to {last}: {len(rows)}, in {csv_file}")
+    if what == "lots":
+        click.echo("Wash sales are not judged, and fees are in no lot.")
+
+
+def _figures(report: DailyReport) -> list[str]:
+    lines = [f"Session of {report.session.date}, account {report.account}"]
+    if report.simulated:
+        lines.append("SIMULATED market: a simulated profit says nothing")
+    lines.append(
+        f"Closed round trips: {len(report.trades)}, {report.profit_loss:+,.2f} USD before fees"
+    )
+    statement = report.statement
+    if statement is None:
+        lines.append("The broker was not read in this session")
+    else:
+        daily = statement.daily_drawdown
+        lines.append(
+            f"Equity: {statement.equity_before:,.2f} -> {statement.equity_now:,.2f} USD"
+            + ("" if daily is None else f" ({daily * 100:+.2f} % without transfers)")
+        )
+    broken = sum(1 for one in report.trades if one.kept is False)
+    lines += [
+        f"Exits below stop or gap by more than allowed: {broken}",
+        report.slippage,
+        f"Refusals: {sum(one.count for one in report.refusals)}; positions left: "
+        f"{len(report.positions_left)}; alerts: {len(report.alerts)}",
+    ]
+    return lines
+
+
+def _account(records: PostgresDatabase, asked: str | None) -> str:
+    with records.reporting() as reads:
+        return _chosen(reads.accounts(), asked)
+
+
+def _chosen(accounts: list[str], asked: str | None) -> str:
+    """The account asked for, or the only one on record."""
+    if asked is not None and asked in accounts:
+        return asked
+    if not accounts:
+        raise InvalidInputError("the database has no run on record")
+    if asked is None and len(accounts) == 1:
+        return accounts[0]
+    known = ", ".join(accounts)
+    if asked is None:
+        raise InvalidInputError(f"several accounts are on record; give --account, one of {known}")
+    raise InvalidInputError(f"--account {asked}: no run on record; on record are {known}")
+
+
+def _midnight(day: date, days: int = 0) -> datetime:
+    """The start of a New York day, or of one some days later."""
+    return datetime.combine(day + timedelta(days=days), time(), _NEW_YORK)
+
+
+def _date(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInputError(f"{option} {text!r} is not a date like 2020-11-12") from error
