@@ -43,6 +43,10 @@ FIRST_EVENT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "query_api": (("tradewind.adapters.postgres.database",), ("pg8000.native", *BOTO3)),
     "notify": (("tradewind.adapters.slack",), ("requests", *BOTO3)),
     "refresh_broker_token": (("tradewind.adapters.alpaca.tokens",), ("requests", *BOTO3)),
+    "daily_report": (
+        ("tradewind.adapters.postgres.database", "tradewind.adapters.report_store"),
+        ("pg8000.native", *BOTO3),
+    ),
     "maintain_database": (
         ("tradewind.adapters.postgres.database", "tradewind.adapters.bar_archive"),
         ("pg8000.native", *BOTO3),

@@ -25,6 +25,7 @@ CORE = {
     "LogTrades",
     "RecordAlert",
     "QueryApi",
+    "DailyReport",
     "MaintainDatabase",
     "MigrateSchema",
 }
@@ -39,6 +40,7 @@ LOGINS = {
     "LogTrades": "tw_record",
     "RecordAlert": "tw_record",
     "QueryApi": "tw_read",
+    "DailyReport": "tw_read",
     "MaintainDatabase": "tw_maintain",
     "MigrateSchema": "tradewind",
 }

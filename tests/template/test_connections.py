@@ -50,6 +50,7 @@ def most_at_once(stack: Stack) -> dict[str, int]:
     (throttle,) = stack.resource("Api")["Properties"]["MethodSettings"]
     others = {
         "QueryApi": throttle["ThrottlingBurstLimit"],
+        "DailyReport": 1,
         "MaintainDatabase": 1,
         "MigrateSchema": 1,
     }

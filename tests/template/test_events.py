@@ -11,10 +11,12 @@ import pytest
 from tradewind.alerts.model import Alert
 from tradewind.market.bar import from_iso
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
+from tradewind.market.session_table import default_table
 from tradewind.orders.ids import intent_id
 from tradewind.orders.payload import intent_from_payload, outcome_from_payload
 from tradewind.prediction.payload import predictions_from_payload
 from tradewind.tradelog.model import TradeEvent
+from tradewind.use_cases.daily_report import due_session
 from tradewind.use_cases.ports import PayloadRef
 from tradewind.use_cases.receive_broker_hint import Hint, receive_broker_hint
 from tradewind.use_cases.reconcile import Why
@@ -71,6 +73,24 @@ def test_the_nights_sample_is_its_input_with_the_time_filled_in() -> None:
         ZoneInfo(schedule["ScheduleExpressionTimezone"])
     )
     assert schedule["ScheduleExpression"] == f"cron({local.minute} {local.hour} * * ? *)"
+
+
+def test_the_reports_samples_are_its_schedules_input_with_the_time_filled_in() -> None:
+    schedule = Stack.read().resource("AfterClose")["Properties"]
+    event = sample("after_close")
+    filled = schedule["Target"]["Input"].replace(
+        "<aws.scheduler.scheduled-time>", event["scheduled_time"]
+    )
+    assert event == sample("daily_report") == json.loads(filled)
+    local = from_iso(event["scheduled_time"]).astimezone(
+        ZoneInfo(schedule["ScheduleExpressionTimezone"])
+    )
+    # Its other hour follows the close of a half day, three hours earlier.
+    assert schedule["ScheduleExpression"] == (
+        f"cron({local.minute} {local.hour - 3},{local.hour} ? * MON-FRI *)"
+    )
+    due = due_session(from_iso(event["scheduled_time"]), default_table())
+    assert due is not None
 
 
 STARTS = [

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tradewind.market.ports import MarketDataProvider, RequestBudget, SplitProvider
     from tradewind.orders.control import TradingControl
     from tradewind.orders.ports import Broker
+    from tradewind.reports.ports import ReportStore
     from tradewind.strategies.protocol import Strategy
     from tradewind.use_cases.migrate_schema import Migrator
     from tradewind.use_cases.place_order import Submitter
@@ -191,6 +192,18 @@ def bar_archive() -> BarArchive:
     from tradewind.adapters.bar_archive import S3BarArchive
 
     return S3BarArchive(client("s3"), environment().text("ARCHIVE_BUCKET"))
+
+
+@cache
+def report_store() -> ReportStore:
+    from tradewind.adapters.report_store import S3ReportStore
+
+    return S3ReportStore(client("s3"), environment().text("ARCHIVE_BUCKET"))
+
+
+def account_name() -> str:
+    """Whose records are read, for a function that needs nothing else of the account."""
+    return environment().text("ACCOUNT")
 
 
 def bar_retention_months() -> int:
