@@ -17,6 +17,7 @@ def test_the_oldest_shares_are_sold_first() -> None:
         [
             bought(10, "100.00", 1),
             bought(20, "110.00", 2),
+            bought(5, "50.00", 2.5),
             sold(15, "120.00", 3),
             sold(5, "90.00", 4),
         ]
@@ -30,7 +31,10 @@ def test_the_oldest_shares_are_sold_first() -> None:
         (D(5), at(2), at(3), D("600.00"), D("550.00"), D("50.00")),
         (D(5), at(2), at(4), D("450.00"), D("550.00"), D("-100.00")),
     ]
-    assert [(lot.quantity, lot.cost) for lot in left] == [(D(10), D("1100.00"))]
+    assert [(lot.quantity, lot.cost) for lot in left] == [
+        (D(10), D("1100.00")),
+        (D(5), D("250.00")),
+    ]
 
 
 def test_symbols_do_not_mix() -> None:
