@@ -35,8 +35,10 @@ DELETE FROM switch_changes
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     folder: Path = tmp_path_factory.mktemp("postgres")
-    # Nothing of this outlives the tests, so nothing has to survive a power cut.
-    with PostgresServer(folder, {"fsync": "off", "full_page_writes": "off"}) as server:
+    # Nothing of this outlives the tests, so nothing has to survive a power cut; and a database that
+    # autovacuum is looking at could not be dropped.
+    settings = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+    with PostgresServer(folder, settings) as server:
         yield server
 
 
