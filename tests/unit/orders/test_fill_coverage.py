@@ -184,5 +184,13 @@ def test_bare_executions_newer_than_the_orders_word_are_no_part_of_it() -> None:
     assert missing_fill(later, fills(A_BARE, C_BARE)[1:], START) is not None
 
 
+def test_an_order_that_is_over_has_no_newer_executions() -> None:
+    # A broker that does not move an order's time with its executions.
+    order = replace(order_filled(10), status=OrderStatus.FILLED, updated_at=START)
+    (told,) = fills(C_BARE)
+    found = stand_ins(order, [told], START + timedelta(minutes=1))
+    assert sum(fill.quantity for fill in [told, *found]) == 10
+
+
 def test_without_a_price_nothing_is_made_up() -> None:
     assert missing_fill(order_filled(5, average=None), [], START) is None

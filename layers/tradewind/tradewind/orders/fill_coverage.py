@@ -81,14 +81,16 @@ def missing_fill(
     """A stand-in for the first gap between what the order says is filled and what was booked.
 
     None when nothing is missing, when the order names no price, or when it cannot be judged because
-    executions without a cumulative quantity are newer than the order's word. The price is what the
+    executions without a cumulative quantity are newer than the word of an order that may fill on.
+    The price is what the
     order's average leaves for the missing shares, so that value and quantity are the order's once
     all gaps are closed (:func:`stand_ins`). The id is made of order and cumulative quantity: what
     is found missing again has the same one.
     """
     # Fills are read after the orders: those beyond the order's word are none of its shares yet.
     told = [fill for fill in booked if (fill.cumulative or 0) <= order.filled_quantity]
-    if any(fill.cumulative is None and fill.at > order.updated_at for fill in told):
+    fills_on = not order.status.is_final
+    if fills_on and any(fill.cumulative is None and fill.at > order.updated_at for fill in told):
         return None
     missing = order.filled_quantity - _sum(told)
     if missing <= 0 or order.filled_avg_price is None:
