@@ -250,6 +250,16 @@ def test_a_cancelled_entrys_held_leg_counts_for_nothing() -> None:
     assert resting(broker)[0] == (own_id("late"), D(4))
 
 
+@pytest.mark.parametrize(("held", "protected"), [(4, [(EXIT.intent_id, D(4))]), (0, [])])
+def test_what_an_entry_bought_that_the_broker_does_not_know_any_more_is_protected(
+    held: int, protected: list[tuple[str, D]]
+) -> None:
+    # While our record has it open, its cancellation comes before everything else in the symbol.
+    broker = FakeBroker(held={"AAPL": D(held)})
+    procedures.cancel_entry(replace(EXIT, target_order_id="gone"), broker, FakeClock())
+    assert resting(broker) == protected
+
+
 def test_an_entry_goes_as_its_intent_says() -> None:
     broker = FakeBroker()
     procedures.enter(replace(BUY, time_in_force=TimeInForce.DAY), broker, FakeClock())

@@ -41,7 +41,7 @@ from tradewind.orders.submission import (
     send_once,
     submitted,
 )
-from tradewind.orders.symbol_orders import covered, held, rival_order, target_of
+from tradewind.orders.symbol_orders import GoneError, covered, held, rival_order, target_of
 
 # How long the fill of an entry without a stop leg is waited for, to protect it at once.
 FILL_WAIT = 4.0  # seconds
@@ -121,7 +121,13 @@ def cancel_entry(
     there = None if first else earlier_order(intent, broker, pacing)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    entry = cancel_and_wait(target_of(intent, Side.BUY, broker).order_id, broker, pacing)
+    try:
+        target = target_of(intent, Side.BUY, broker)
+    except GoneError:
+        # It buys nothing any more; as long as our record has it open, this intent is all that the
+        # symbol gets, so that what it bought is protected here.
+        return _protect_naked(intent, min(_naked(intent, broker), intent.quantity), broker, pacing)
+    entry = cancel_and_wait(target.order_id, broker, pacing)
     if entry is None or entry.filled_quantity == 0:
         return _not_needed(
             intent,

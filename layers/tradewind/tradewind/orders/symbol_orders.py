@@ -28,6 +28,10 @@ class NotOursError(PermanentError):
     """An intent names an order that is not one of ours, or not of the kind it is for."""
 
 
+class GoneError(NotOursError):
+    """An intent names an order that the broker does not know."""
+
+
 def tag_at_broker(order: BrokerOrder, broker: Broker) -> str | None:
     """The deployment whose order this is, or whose order it is a leg of (legs carry the broker's
     ids); None for a foreign one."""
@@ -70,12 +74,17 @@ def rival_order(intent: OrderIntent, broker: Broker) -> BrokerOrder | None:
 
 
 def target_of(intent: OrderIntent, side: Side, broker: Broker) -> BrokerOrder:
-    """The order an intent is about, once the broker has said that it is ours and of its kind."""
+    """The order an intent is about, once the broker has said that it is ours and of its kind.
+    Raises GoneError when the broker does not know it, NotOursError when it is another one."""
     target = broker.order(intent.target_order_id) if intent.target_order_id else None
+    if target is None:
+        raise GoneError(
+            f"the broker does not know order {intent.target_order_id} to {intent.kind} in "
+            f"{intent.symbol}: it is not one of ours"
+        )
     tag = tag_of(intent.intent_id) or ""
     if (
-        target is None
-        or target.symbol != intent.symbol
+        target.symbol != intent.symbol
         or target.side is not side
         or not (is_ours(target.client_order_id, tag) or tag_at_broker(target, broker) == tag)
     ):
