@@ -351,6 +351,11 @@ class FakeControl:
         self._check()
         return fence == self.fence
 
+    def release(self, account: str, fence: int) -> None:
+        self._check()
+        if fence == self.fence:
+            self.holder = None
+
     def claim(self, intent_id: str, fence: int | None, at: datetime) -> bool:
         self._check()
         first = intent_id not in self.claims

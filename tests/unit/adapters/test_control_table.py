@@ -253,6 +253,17 @@ def test_a_lease_has_one_holder_until_it_runs_out(control: ControlTable) -> None
     assert control.lease("paper", "run-1", seconds(21 + LEASE_SECONDS)) is None
 
 
+def test_a_lease_given_back_is_free_at_once(control: ControlTable) -> None:
+    first = control.lease("paper", "run-1", NOW)
+    assert first is not None
+    control.release("paper", first)
+    second = control.lease("paper", "run-2", seconds(1))
+    assert second == first + 1
+    control.release("paper", first)  # too late: it is another one's by now
+    assert control.holds_lease("paper", second)
+    assert control.lease("paper", "run-1", seconds(2)) is None
+
+
 def test_who_was_overtaken_holds_the_lease_no_more(control: ControlTable) -> None:
     first = control.lease("paper", "run-1", NOW)
     assert first is not None

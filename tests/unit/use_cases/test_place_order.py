@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal as D
@@ -427,6 +428,16 @@ def test_a_submitter_that_lost_its_lease_changes_nothing() -> None:
         outcome = place(intent, broker=broker, control=Stolen())
         assert outcome.reason_code == "another_run_is_sending"
         assert broker.sent == []
+
+
+@pytest.mark.parametrize("answer", [None, OutcomeUnknownError("504"), KeyError("a bug of ours")])
+def test_the_lease_is_given_back_however_it_ends(answer: Exception | None) -> None:
+    # Kept until it runs out, it would keep a reconciliation or the next run's exits waiting.
+    control = FakeControl()
+    faults = [Fault("submit", answer, times=9)] if answer else []
+    with suppress(KeyError):
+        place(ENTRY, broker=FakeBroker(faults=faults), control=control)
+    assert control.lease("paper", "another run", IN_TIME) == control.fence
 
 
 def test_every_kind_of_intent_is_claimed_under_the_fence() -> None:

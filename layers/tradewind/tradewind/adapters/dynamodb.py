@@ -112,6 +112,14 @@ class ControlTable:
         item = self._item({"pk": {"S": f"lease#{account}"}})
         return bool(item) and _fence(item) == fence
 
+    def release(self, account: str, fence: int) -> None:
+        self._update(
+            {"pk": {"S": f"lease#{account}"}},
+            "SET runs_out = :ended",
+            "fence = :fence",
+            {":ended": {"N": "0"}, ":fence": {"N": str(fence)}},
+        )
+
     def claim(self, intent_id: str, fence: int | None, at: datetime) -> bool:
         item = {
             "pk": {"S": f"claim#{intent_id}"},

@@ -99,6 +99,11 @@ class TradingControl(Protocol):
         """Whether the lease still carries this fencing number: nobody has taken it over since."""
         ...
 
+    def release(self, account: str, fence: int) -> None:
+        """Give the lease back, unless somebody has taken it over since. The fencing number stays,
+        for the next holder's to rise from."""
+        ...
+
     def claim(self, intent_id: str, fence: int | None, at: datetime) -> bool:
         """True for the first caller with this intent, False for every later one. ``fence`` is kept
         beside the claim (None: the lease could not be read)."""

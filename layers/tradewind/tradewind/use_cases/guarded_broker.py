@@ -143,6 +143,11 @@ class FencedBroker(_CheckedBroker):
         self._ask = before_purchase
         self._is_dark = False
 
+    @property
+    def reads_control(self) -> bool:
+        """False once the control table was not there."""
+        return not self._is_dark
+
     def _before_purchase(self) -> None:
         if self._fence is None or not self._control.holds_lease(self._account, self._fence):
             raise _lease_lost()
@@ -232,6 +237,11 @@ class MeteredBroker(_CheckedBroker):
         self._told = told
         self._sent = False
         self.overdrawn = 0
+
+    @property
+    def reads_control(self) -> bool:
+        """False once the control table was not there."""
+        return self._control is not None
 
     def _before_change(self) -> None:
         self._take(self._purpose)

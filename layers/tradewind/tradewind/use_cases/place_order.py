@@ -88,6 +88,8 @@ def place_order(
         placed = outcome(
             intent.intent_id, IntentStatus.UNKNOWN, NO_CLEAR_ANSWER, str(error), clock.now()
         )
+    finally:
+        placing.release()
     if placing.is_submitter:
         _mind_the_breaker(intent, placed, submitter, control, clock)
     return placed
@@ -112,7 +114,22 @@ class _Placing:
         self._is_entry = intent.kind is IntentKind.ENTRY
         self._is_counted = False
         self._breaker_is_open = False
-        self.is_submitter = False
+        self._fence: int | None = None
+        self._control_is_there = True
+
+    @property
+    def is_submitter(self) -> bool:
+        return self._fence is not None
+
+    def release(self) -> None:
+        """Give the lease back at once: a reconciliation, or the next run, may be waiting for it.
+        A control table that was not there is not waited for once more."""
+        if self._fence is None or not self._control_is_there:
+            return
+        try:
+            self._control.release(self._submitter.account, self._fence)
+        except ControlUnavailableError as error:
+            logger.warning("the lease will run out by itself: %s", error)
 
     def run(self, execution: str) -> IntentOutcome:
         fence, first = self._begin(execution)
@@ -120,7 +137,10 @@ class _Placing:
             self._raw, self._control, self._submitter.account, fence, self._before_purchase
         )
         metered = self._metered(fenced, self._control if fence is not None else None)
-        placed = self._carried_out(PatientBroker(metered, self._clock), first)
+        try:
+            placed = self._carried_out(PatientBroker(metered, self._clock), first)
+        finally:
+            self._control_is_there = fenced.reads_control and metered.reads_control
         if metered.overdrawn:
             placed = replace(
                 placed,
@@ -145,7 +165,7 @@ class _Placing:
                     "another_run_is_sending",
                     "another run is sending orders of this account; the next snapshot will tell",
                 )
-            self.is_submitter = True
+            self._fence = fence
             return fence, self._control.claim(self._intent.intent_id, fence, self._clock.now())
         except RetryableError:
             if self._is_entry:
