@@ -17,6 +17,7 @@ from tradewind.market.session import Session
 from tradewind.orders.model import BrokerFill, IntentKind, IntentStatus, OrderStatus, Side
 from tradewind.portfolio.accounting import apply_fill, flat, trade_of
 from tradewind.portfolio.executions import Purpose
+from tradewind.portfolio.statement import ClosedDay
 from tradewind.reports.ports import Period, RefusalCount, SessionRecords
 from tradewind.strategies.decision import Action
 from tradewind.use_cases.unit_of_work import Stores
@@ -188,13 +189,16 @@ def test_equity_cash_and_alerts_are_those_of_the_period(
             stores.cycles.decided(ACCOUNT, day, day.date(), execution)
         stores.cycles.decided(ACCOUNT, OPEN + MINUTE, SESSION, "d")
         stores.cycles.finished(ACCOUNT, OPEN)
-        for at, equity in (
-            (OPEN - 2 * DAY, "90000"), (OPEN - 2 * DAY + MINUTE, "91000"), (OPEN - DAY, "95000"),
-            (CLOSE - DAY + 60 * MINUTE, "666"),  # the evening before
-            (OPEN, "100000"), (CLOSE, "100500"),
-            (CLOSE + 60 * MINUTE, "777"),
+        for at, equity, before in (
+            (OPEN - 2 * DAY, "90000", "89000"), (OPEN - 2 * DAY + MINUTE, "91000", "89000"),
+            (OPEN - DAY, "95000", "91000"),
+            (CLOSE - DAY, "96000", "96000"),  # from the close on it is the day's own
+            (CLOSE - DAY + 60 * MINUTE, "666", "96000"),  # the evening before
+            (OPEN, "100000", "96000"), (CLOSE, "100500", "100500"),
+            (CLOSE + 60 * MINUTE, "777", "100500"),
         ):  # fmt: skip
-            stores.accounts.add(ACCOUNT, a_snapshot(equity), at)
+            snapshot = replace(a_snapshot(equity), last_equity=D(before))
+            stores.accounts.add(ACCOUNT, snapshot, at)
         told = [
             ("a", "CSD", "700", OPEN - DAY), ("b", "FEE", "-1", OPEN - DAY),
             ("c", "FEE", "-2", OPEN), ("d", "CSW", "-50", CLOSE), ("e", "FEE", "-3", CLOSE + DAY),
@@ -214,9 +218,10 @@ def test_equity_cash_and_alerts_are_those_of_the_period(
     assert [(one.as_of, one.equity) for one in records.readings] == [
         (OPEN, D(100_000)), (CLOSE, D(100_500)),
     ]  # fmt: skip
-    assert [(one.session, one.equity, one.transfers) for one in records.closed_days] == [
-        (date(2020, 11, 10), D(91_000), D(0)), (date(2020, 11, 11), D(95_000), D(700)),
-    ]  # fmt: skip
+    assert records.closed_days == [
+        ClosedDay(date(2020, 11, 10), D(91_000), D(89_000), D(0)),
+        ClosedDay(date(2020, 11, 11), D(96_000), D(91_000), D(700)),
+    ]
     assert [(one.activity.activity_id, one.is_transfer) for one in records.flows] == [
         ("c", False), ("d", True),
     ]  # fmt: skip

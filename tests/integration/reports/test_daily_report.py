@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 
@@ -77,7 +78,10 @@ def traded(database: PostgresDatabase) -> PostgresDatabase:
         ]  # fmt: skip
         stores.bars.upsert(bars, [True, True], RECEIVED)
         stores.activities.add(ACCOUNT, [an_activity(amount=D("-0.02"))], CLOSE)
-        stores.accounts.add(ACCOUNT, a_snapshot("99981.18"), CLOSE)
+        stores.accounts.add(ACCOUNT, a_snapshot("100000"), OPEN)
+        # at the close the broker's "previous close" becomes the day's own
+        rolled = replace(a_snapshot("99981.18"), last_equity=D("99981.18"))
+        stores.accounts.add(ACCOUNT, rolled, CLOSE)
     return database
 
 

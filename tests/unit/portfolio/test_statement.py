@@ -14,10 +14,11 @@ from tradewind.portfolio.statement import (
     DailyStatement,
     daily_statement,
     equity_curve,
+    readings_of_day,
     unrealised,
 )
 
-from tests.unit.reports.trading_day import DAY, a_flow, a_reading
+from tests.unit.reports.trading_day import CLOSE, DAY, a_flow, a_reading
 
 NOTHING: dict[str, Any] = {
     "realised": D(0),
@@ -96,6 +97,16 @@ def test_curves(readings: Any, flows: Any, expected: Any) -> None:
         [a_flow(kind, amount) for kind, amount in flows],
     )
     assert [(p.daily * 100, p.peak * 100) for p in points] == [(D(d), D(p)) for d, p in expected]
+
+
+def test_what_the_broker_calls_the_previous_close_after_the_close_is_the_days_own() -> None:
+    rolled = [a_reading(390, "101000", "101000"), a_reading(5, "99000", "100000")]
+    assert readings_of_day(rolled, CLOSE) == [
+        a_reading(5, "99000", "100000"),
+        a_reading(390, "101000", "100000"),
+    ]
+    assert readings_of_day(rolled[:1], CLOSE) == []
+    assert readings_of_day([], CLOSE) == []
 
 
 def test_a_transfer_counts_from_when_it_was_told() -> None:

@@ -7,7 +7,7 @@ change what the account is worth and earn nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -45,7 +45,7 @@ class CashFlow:
 
 @dataclass(frozen=True, slots=True)
 class EquityReading:
-    """What the broker said at ``as_of``: equity then, and at the close before."""
+    """What the broker said at ``as_of``: equity then, and at the previous close."""
 
     as_of: datetime
     equity: Decimal
@@ -54,7 +54,8 @@ class EquityReading:
 
 @dataclass(frozen=True, slots=True)
 class ClosedDay:
-    """A former session's last reading, and what was deposited less withdrawn in it."""
+    """A former session's last equity, that at the close before it as it was told in the session,
+    and what was deposited less withdrawn in it."""
 
     session: date
     equity: Decimal
@@ -100,6 +101,18 @@ class DailyStatement:
     unrealised: Decimal
 
 
+def readings_of_day(readings: Iterable[EquityReading], close: datetime) -> list[EquityReading]:
+    """A session's readings by time, all with the previous close that the first of them told.
+
+    Once the session has closed, the broker's "previous close" becomes this session's own; so what
+    was told before ``close`` counts. Empty when nothing was read before it.
+    """
+    ordered = sorted(readings, key=lambda one: one.as_of)
+    if not ordered or ordered[0].as_of >= close:
+        return []
+    return [replace(one, last_equity=ordered[0].last_equity) for one in ordered]
+
+
 def unrealised(holdings: Iterable[Holding], prices: Mapping[str, Decimal]) -> Decimal:
     """What the holdings would earn at these prices beyond what they cost. Raises InvalidInputError
     for a holding without a price: a statement with a hole in it would still seem to add up."""
@@ -126,8 +139,8 @@ def daily_statement(
     unrealised_now: Decimal,
     curve: Sequence[EquityPoint],
 ) -> DailyStatement | None:
-    """``readings`` and ``flows``: this session's, oldest first; ``curve``: their points. None when
-    the broker was never read in the session."""
+    """``readings``: those of :func:`readings_of_day`; ``flows``: this session's; ``curve``: the
+    readings' points. None when the broker was never read in the session."""
     if not readings:
         return None
     newest = readings[-1]
@@ -159,8 +172,8 @@ def daily_statement(
 def equity_curve(
     days: Iterable[ClosedDay], readings: Iterable[EquityReading], flows: Iterable[CashFlow]
 ) -> list[EquityPoint]:
-    """The session's equity and drawdowns, oldest first. Readings whose previous close was worth
-    nothing have no return and are left out.
+    """The session's equity and drawdowns; ``readings`` are those of :func:`readings_of_day`. Where
+    the previous close was worth nothing there is no return, and no point.
 
     The peak is that of the account's value with transfers taken out: the returns of the former
     sessions (``days``, oldest first) and of the readings so far, chained.
@@ -172,7 +185,7 @@ def equity_curve(
             peak = max(peak, value)
     transfers = sorted((flow for flow in flows if flow.is_transfer), key=lambda flow: flow.told_at)
     points = []
-    for reading in sorted(readings, key=lambda one: one.as_of):
+    for reading in readings:
         if reading.last_equity <= 0:
             continue
         moved = sum(

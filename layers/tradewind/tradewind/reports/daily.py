@@ -21,6 +21,7 @@ from tradewind.portfolio.statement import (
     EquityPoint,
     daily_statement,
     equity_curve,
+    readings_of_day,
     unrealised,
 )
 from tradewind.reports.divergence import ComparedTrade, Divergence, divergence
@@ -152,7 +153,8 @@ def daily_report(
     after = holdings_at(records.executions, period.until)
     priced_before = _own_prices(records, period.since) | dict(records.close_before)
     priced_now = _own_prices(records, period.until) | dict(records.last_price)
-    curve = equity_curve(records.closed_days, records.readings, records.flows)
+    readings = readings_of_day(records.readings, period.session.close)
+    curve = equity_curve(records.closed_days, readings, records.flows)
     of_session = [one for one in records.executions if one.at > period.since]
     shortfalls = order_shortfalls(of_session)
     told = summaries(shortfalls)
@@ -164,7 +166,7 @@ def daily_report(
         cycles=records.cycles,
         statement=daily_statement(
             period.session.date,
-            records.readings,
+            readings,
             records.flows,
             realised=_realised(after) - _realised(before),
             realised_ever=records.realised_ever,

@@ -97,7 +97,8 @@ WHERE account = :account AND as_of >= :first AND as_of <= :until
 ORDER BY as_of
 """
 
-# A session ends 20 minutes after its usual close here, as its report does.
+# A session ends 20 minutes after its usual close here, as its report does. The previous close is
+# what the day's first snapshot told: from the close on, the broker means the day's own.
 _CLOSED_DAYS = """
 WITH sessions AS (
     SELECT session,
@@ -107,15 +108,21 @@ WITH sessions AS (
     FROM (SELECT DISTINCT session FROM cycles
           WHERE account = :account AND session < :session) AS decided
 )
-SELECT s.session, newest.equity, newest.last_equity,
+SELECT s.session, newest.equity, first.last_equity,
     (SELECT coalesce(sum(amount), 0) FROM cash_activities AS a
      WHERE a.account = :account AND a.kind = ANY(:transfers::text[]) AND a.told_at <= s.ended
         AND a.told_at > coalesce(s.ended_before, s.session AT TIME ZONE 'America/New_York'))
 FROM sessions AS s
 CROSS JOIN LATERAL (
-    SELECT equity, last_equity FROM account_snapshots
+    SELECT last_equity FROM account_snapshots
+    WHERE account = :account
+        AND as_of >= (s.session + time '04:00') AT TIME ZONE 'America/New_York'
+        AND as_of < (s.session + time '16:00') AT TIME ZONE 'America/New_York'
+    ORDER BY as_of LIMIT 1
+) AS first
+CROSS JOIN LATERAL (
+    SELECT equity FROM account_snapshots
     WHERE account = :account AND as_of <= s.ended
-        AND as_of >= s.session::timestamp AT TIME ZONE 'America/New_York'
     ORDER BY as_of DESC LIMIT 1
 ) AS newest
 ORDER BY s.session
