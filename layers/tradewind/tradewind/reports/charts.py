@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -101,7 +100,8 @@ def _svg(chart: Any) -> str:
 
 
 def _minute(session: Session, moment: datetime) -> float:
-    return float(Decimal((moment - session.open) / MINUTE))
+    """Where a moment lies on the x axis; what was read around the session, at its ends."""
+    return min(max((moment - session.open) / MINUTE, 0.0), float(session.minutes))
 
 
 def _clock(moment: datetime) -> str:
