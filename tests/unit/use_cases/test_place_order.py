@@ -223,6 +223,18 @@ def test_gates_stop_entries(control: FakeControl, limits: HardLimits, code: str)
     assert broker.sent == []
 
 
+def test_a_forged_session_gets_no_daily_limit_of_its_own() -> None:
+    # Run and intent agree on another date for this very minute.
+    other_day = date(2020, 11, 13)
+    cycle = replace(CYCLE, session=replace(CYCLE.session, date=other_day))
+    broker, control = FakeBroker(), FakeControl()
+    outcome = place(
+        identified(ENTRY, session=other_day), broker=broker, control=control, cycle=cycle
+    )
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, "wrong_minute")
+    assert (broker.sent, control.entries) == ([], set())
+
+
 FORGED_OTHERS = [
     ("protection of shares that are not held", IntentKind.PROTECT, "GME"),
     ("an exit of what is not ours", IntentKind.EXIT, "GME"),

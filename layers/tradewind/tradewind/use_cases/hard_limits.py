@@ -54,7 +54,11 @@ def hard_refusal(
         return "wrong_mode", f"this deployment runs in mode {submitter.mode}"
     if submitter.mode == "shadow":
         return "shadow_mode", "shadow mode decides and records, and sends nothing"
-    if intent.bar_time != cycle.bar_time or intent.session != cycle.session.date:
+    # The day's limits are counted by session, whose date is the minute's (New York's sessions lie
+    # within one day of UTC): under another date they would be counted anew.
+    if intent.bar_time != cycle.bar_time or not (
+        intent.session == cycle.session.date == cycle.bar_time.date()
+    ):
         return "wrong_minute", "the intent is not of this run's minute"
     expected = intent_id(
         deployment=submitter.deployment,
