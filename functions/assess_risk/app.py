@@ -22,6 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         Cycle.from_payload(event["cycle"]),
         predictions_from_payload(event["prediction"]["predictions"]),
         strategies=bootstrap.strategies(),
+        allotments=bootstrap.allotments(),
         limits=RiskLimits(),
         sessions=default_table(),
         database=bootstrap.database(),

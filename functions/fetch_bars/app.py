@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         from_iso(event["scheduled_time"]),
         account=ours.account,
         mode=ours.mode,
-        symbols=ours.symbols,
+        symbols=bootstrap.symbols(),
         deployment=ours.deployment,
         sessions=default_table(),
         provider=bootstrap.market_data(),

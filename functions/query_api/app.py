@@ -23,7 +23,7 @@ def status() -> dict[str, Any]:
     return answer_queries.status(
         ours.account,
         ours.mode,
-        ours.symbols,
+        bootstrap.symbols(),
         database=bootstrap.database(),
         control=bootstrap.control(),
     )
@@ -33,9 +33,7 @@ def status() -> dict[str, Any]:
 def prices() -> dict[str, Any]:
     wanted = app.current_event.get_query_string_value("symbols")
     try:
-        return answer_queries.prices(
-            wanted, bootstrap.account().symbols, database=bootstrap.database()
-        )
+        return answer_queries.prices(wanted, bootstrap.symbols(), database=bootstrap.database())
     except InvalidInputError as error:
         raise BadRequestError(str(error)) from error
 

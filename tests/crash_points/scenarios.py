@@ -52,6 +52,7 @@ class Scripted:
     action: Action
     name: str = "scripted"
     bars_needed: int = 1
+    needs_prediction: bool = False
 
     def decide(self, view: MarketView) -> Wish:
         return Wish(self.action, "told", "told to")

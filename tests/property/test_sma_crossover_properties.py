@@ -25,7 +25,7 @@ LENGTHS = st.tuples(st.integers(2, 6), st.integers(1, 8)).map(lambda pair: (pair
 
 def view(closes: Sequence[Decimal], holding: bool) -> MarketView:
     bars = [Bar("X", START + i * MINUTE, c, c, c, c, 1, "file") for i, c in enumerate(closes)]
-    return MarketView("X", bars, None, holding)
+    return MarketView("X", START + len(bars) * MINUTE, bars, None, holding)
 
 
 def fraction_mean(closes: Sequence[Decimal], length: int) -> Fraction:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from tradewind import bootstrap
 from tradewind.adapters import secrets
 from tradewind.adapters.secrets import Secrets
 from tradewind.settings import Environment
+from tradewind.strategies import configuration
 
 
 class SecretsManager:
@@ -55,3 +57,63 @@ def test_a_control_table_that_stalls_leaves_an_exit_most_of_its_functions_time(
     a_question = config.retries["total_max_attempts"] * config.read_timeout
     assert 2 * a_question <= 15
     assert config.connect_timeout <= config.read_timeout
+
+
+TWO_STRATEGIES = """
+[[strategy]]
+name = "sma_crossover"
+symbols = ["AAPL", "NVDA"]
+capital = 0.7
+
+[[strategy]]
+name = "lstm_trend"
+symbols = ["MSFT"]
+capital = 0.3
+parameters = {min_confidence = 0.6, minutes_without_prediction = 5}
+"""
+
+
+@pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two strategies in the file; three symbols in the parameter, one of them in neither."""
+    variables = {
+        "DEPLOYMENT": "here",
+        "ACCOUNT": "paper",
+        "TRADING_MODE": "paper",
+        "SYMBOLS": "AAPL,MSFT,KO",
+        "SMA_FAST": "20",
+        "SMA_SLOW": "50",
+        "REQUEST_BUDGET": "1",
+        "REQUEST_RESERVE": "0",
+        "MAX_ORDERS_PER_DAY": "1",
+        "MAX_NOTIONAL_PER_ORDER": "1",
+        "MAX_NOTIONAL_PER_DAY": "1",
+    }
+    kept = (bootstrap.account, bootstrap._strategy_entries, bootstrap._assignments,
+            bootstrap.symbols, bootstrap.strategies, bootstrap.allotments)  # fmt: skip
+    monkeypatch.setattr(bootstrap, "environment", lambda: Environment(variables))
+    monkeypatch.setattr(configuration, "shipped_text", lambda: TWO_STRATEGIES)
+    for builder in kept:
+        builder.cache_clear()
+    yield
+    for builder in kept:
+        builder.cache_clear()
+
+
+@pytest.mark.usefixtures("configured")
+def test_strategies_and_their_capital_come_from_the_file() -> None:
+    assert {symbol: one.name for symbol, one in bootstrap.strategies().items()} == {
+        "AAPL": "sma_crossover_20_50",
+        "NVDA": "sma_crossover_20_50",
+        "MSFT": "lstm_trend_0.6_5",
+    }
+    parts = bootstrap.allotments()
+    assert parts["AAPL"] is parts["NVDA"]
+    assert (parts["AAPL"].symbols, parts["AAPL"].fraction) == ({"AAPL", "NVDA"}, Decimal("0.7"))
+    assert (parts["MSFT"].symbols, parts["MSFT"].fraction) == ({"MSFT"}, Decimal("0.3"))
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_is_fetched_and_may_be_sent_is_the_parameters_symbols_and_the_files() -> None:
+    assert bootstrap.symbols() == ("AAPL", "MSFT", "KO", "NVDA")
+    assert bootstrap.submitter().symbols == bootstrap.symbols()

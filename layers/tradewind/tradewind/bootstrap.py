@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tradewind.orders.control import TradingControl
     from tradewind.orders.ports import Broker
     from tradewind.reports.ports import ReportStore
+    from tradewind.risk.allocation import Allotment
+    from tradewind.strategies.configuration import Assignment, Entry
     from tradewind.strategies.protocol import Strategy
     from tradewind.use_cases.migrate_schema import Migrator
     from tradewind.use_cases.place_order import Submitter
@@ -270,17 +272,49 @@ def submitter() -> Submitter:
 
     ours = account()
     limits = settings.HardLimits.read(environment())
-    return Submitter(ours.deployment, ours.account, ours.mode, ours.symbols, limits, paper_broker())
+    return Submitter(ours.deployment, ours.account, ours.mode, symbols(), limits, paper_broker())
+
+
+@cache
+def _strategy_entries() -> tuple[Entry, ...]:
+    from tradewind.strategies.configuration import entries_of, shipped_text
+
+    return entries_of(shipped_text(), account().symbols)
+
+
+@cache
+def symbols() -> tuple[str, ...]:
+    """Every symbol that is watched and may be traded: the parameter's and the configured ones."""
+    from tradewind.strategies.configuration import symbols_of
+
+    return symbols_of(_strategy_entries(), account().symbols)
+
+
+@cache
+def _assignments() -> tuple[Assignment, ...]:
+    from tradewind.strategies.configuration import assignments_of
+
+    crossover = settings.StrategySettings.read(environment())
+    usual = {"sma_crossover": {"fast": crossover.sma_fast, "slow": crossover.sma_slow}}
+    return assignments_of(_strategy_entries(), usual)
 
 
 @cache
 def strategies() -> Mapping[str, Strategy]:
-    """A strategy for every symbol: one symbol belongs to one strategy."""
-    from tradewind.strategies.sma_crossover import SmaCrossover
+    """By symbol: one symbol belongs to one strategy, or is not traded."""
+    return {symbol: one.strategy for one in _assignments() for symbol in one.symbols}
 
-    parameters = settings.StrategySettings.read(environment())
-    crossover = SmaCrossover(parameters.sma_fast, parameters.sma_slow)
-    return dict.fromkeys(account().symbols, crossover)
+
+@cache
+def allotments() -> Mapping[str, Allotment]:
+    """By symbol: its strategy's part of the account."""
+    from tradewind.risk.allocation import Allotment
+
+    by_symbol: dict[str, Allotment] = {}
+    for one in _assignments():
+        allotment = Allotment(frozenset(one.symbols), one.capital)
+        by_symbol.update(dict.fromkeys(one.symbols, allotment))
+    return by_symbol
 
 
 @cache

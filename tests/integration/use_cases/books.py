@@ -57,6 +57,7 @@ class Wisher:
     action: Action
     name: str = "wisher"
     bars_needed: int = 1
+    needs_prediction: bool = False
 
     def decide(self, view: MarketView) -> Wish:
         return Wish(self.action, "told", "told to")

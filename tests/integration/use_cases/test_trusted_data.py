@@ -62,6 +62,7 @@ class Watcher:
 
     bars_needed: int = 4
     name: str = "watcher"
+    needs_prediction: bool = True
     views: list[MarketView] = field(default_factory=list)
 
     def decide(self, view: MarketView) -> Wish:
@@ -278,3 +279,26 @@ def test_a_day_below_the_promise_is_told_of_at_its_close(desk: Desk) -> None:
         desk.minute(starts[last], *came, first=starts[first])
     assert starts[-1] == session.last_bar
     assert desk.alerts() == ["availability_below_promise"]
+
+
+def test_a_symbol_without_a_prediction_of_this_run_keeps_its_last_good_one(desk: Desk) -> None:
+    """Inference did not fail: this symbol alone had no window."""
+    desk.minute(NOON - MINUTE, bar(NOON - MINUTE))
+    desk.decide(NOON - MINUTE, a_prediction(NOON - MINUTE))
+    desk.minute(NOON, bar(NOON))
+    desk.decide(NOON, replace(a_prediction(NOON), symbol="MSFT"))
+    seen = desk.strategy.views[-1].prediction
+    assert seen == replace(a_prediction(NOON - MINUTE), stale=True)
+
+
+def test_a_strategy_sees_nothing_that_came_later(desk: Desk) -> None:
+    """Later minutes' bars and predictions are there already, as in a run that comes late."""
+    for minute in range(6):
+        at = NOON + (minute - 3) * MINUTE
+        desk.minute(at, bar(at))
+    with desk.database.transaction() as stores:
+        stores.predictions.save([a_prediction(NOON - MINUTE), a_prediction(NOON + MINUTE)])
+    desk.decide(NOON)
+    view = desk.strategy.views[-1]
+    assert (view.minute, view.bars[-1].start, len(view.bars)) == (NOON, NOON, 4)
+    assert view.prediction == replace(a_prediction(NOON - MINUTE), stale=True)

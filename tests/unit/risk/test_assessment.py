@@ -20,6 +20,7 @@ from tradewind.orders.model import (
     Side,
 )
 from tradewind.portfolio.model import Holding
+from tradewind.risk.allocation import Allotment
 from tradewind.risk.assessment import Assessment, StrategyWish, assess
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
@@ -312,3 +313,27 @@ def test_a_stop_without_shares_behind_it_is_cancelled() -> None:
     (intent,) = run(Action.ENTER, **flat).intents
     assert (intent.kind, intent.target_order_id) == (IntentKind.CANCEL_STOP, "stop-1")
     assert run(Action.ENTER, **{**flat, "orders_of_ours": {}}).intents == ()
+
+
+def test_an_entry_stays_within_its_strategys_part_of_the_account() -> None:
+    part = Allotment(frozenset(("AAPL", "MSFT")), D("0.1"))
+    held = replace(HELD, symbol="MSFT", quantity=D(80))
+    assessment = assess(
+        cycle_at(NOON),
+        [wish(Action.ENTER, bar(NOON, symbol=symbol)) for symbol in ("AAPL", "SPY")],
+        book(
+            NOON,
+            holdings={"MSFT": held},
+            positions={"MSFT": replace(POSITION, symbol="MSFT", quantity=D(80))},
+            allotments={"AAPL": part, "MSFT": part},
+        ),
+        RiskLimits(),
+    )
+    # of 10,000 USD 8,000 are held: 19 shares at 100.30 fit; SPY has the account's 25 %
+    assert [(i.symbol, i.quantity) for i in assessment.intents] == [
+        ("AAPL", D(19)),
+        ("SPY", D(249)),
+    ]
+    assert assessment.intents[0].reason.endswith(
+        "size limited by exposure in all of the strategy's 0.1 of equity"
+    )

@@ -25,7 +25,7 @@ START = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
 def view(closes: Sequence[str], holding: bool) -> MarketView:
     prices = [Decimal(close) for close in closes]
     bars = [Bar("AAPL", START + i * MINUTE, p, p, p, p, 100, "file") for i, p in enumerate(prices)]
-    return MarketView("AAPL", bars, prediction=None, holding=holding)
+    return MarketView("AAPL", START + len(bars) * MINUTE, bars, prediction=None, holding=holding)
 
 
 # SMA 2 against SMA 3; the averages at the newest close and at the one before are in the remarks.
@@ -144,7 +144,13 @@ def test_entries_of_a_recorded_session() -> None:
     bought, sold = [], []
     for end in range(strategy.bars_needed, len(bars)):
         wish = strategy.decide(
-            MarketView("AAPL", bars[end - strategy.bars_needed : end], None, holding)
+            MarketView(
+                "AAPL",
+                bars[end - 1].start,
+                bars[end - strategy.bars_needed : end],
+                None,
+                holding,
+            )
         )
         executed = bars[end].start.astimezone(NEW_YORK)
         if wish.action is Action.ENTER:

@@ -16,12 +16,13 @@ from tradewind.market.bar import Bar, to_iso
 from tradewind.market.cycle import Cycle
 from tradewind.orders.model import IntentKind, OrderIntent
 from tradewind.orders.prices import entry_limit, initial_stop
+from tradewind.risk.allocation import Funds, exposure_by_symbol
 from tradewind.risk.book import Book
-from tradewind.risk.checks import EntryRequest, committed_exposure, first_refusal
+from tradewind.risk.checks import EntryRequest, first_refusal
 from tradewind.risk.holding import PROTECTION_REFUSED, Care, due_care
 from tradewind.risk.intents import care_intent, entry_intent, in_sending_order
 from tradewind.risk.limits import RiskLimits
-from tradewind.risk.sizing import daily_atr, entry_size
+from tradewind.risk.sizing import daily_atr
 from tradewind.strategies.decision import Action, Decision
 
 DECISION_NAMESPACE = UUID("7c1d2a44-91c0-5a53-a6a7-2b1f9f0e4d02")
@@ -65,21 +66,17 @@ class Position:
     price: Decimal
 
 
-@dataclass(slots=True)
-class _Funds:
-    """What is left to spend in this run; shrinks with each entry."""
-
-    exposure: Decimal
-    buying_power: Decimal
-
-
 def assess(
     cycle: Cycle, wishes: Sequence[StrategyWish], book: Book, limits: RiskLimits
 ) -> Assessment:
     """Decisions for every wish, and the intents that follow."""
-    funds = _Funds(
-        committed_exposure(tuple(book.positions.values()), book.open_orders, book.unresolved),
-        book.account.buying_power if book.account else Decimal(0),
+    funds = Funds(
+        equity=book.account.equity if book.account else Decimal(0),
+        buying_power=book.account.buying_power if book.account else Decimal(0),
+        exposure=exposure_by_symbol(
+            tuple(book.positions.values()), book.open_orders, book.unresolved
+        ),
+        allotments=book.allotments,
     )
     decisions: list[Decision] = []
     intents: list[OrderIntent] = []
@@ -133,7 +130,7 @@ def assess_positions(
 
 
 def _assess_symbol(
-    cycle: Cycle, wish: StrategyWish, book: Book, limits: RiskLimits, funds: _Funds
+    cycle: Cycle, wish: StrategyWish, book: Book, limits: RiskLimits, funds: Funds
 ) -> tuple[Decision, OrderIntent | None]:
     held = book.held(wish.symbol) is not None
     if cycle.run_at >= cycle.session.close:
@@ -169,7 +166,7 @@ def _decision_of_care(cycle: Cycle, wish: StrategyWish, care: Care) -> Decision:
 
 
 def _assess_entry(
-    cycle: Cycle, wish: StrategyWish, book: Book, limits: RiskLimits, funds: _Funds
+    cycle: Cycle, wish: StrategyWish, book: Book, limits: RiskLimits, funds: Funds
 ) -> tuple[Decision, OrderIntent | None]:
     refusal = first_refusal(
         EntryRequest(
@@ -193,10 +190,8 @@ def _assess_entry(
         return _decision(cycle, wish, Action.WAIT, code, reason), None
     price = entry_limit(wish.bar.close)
     stop = initial_stop(wish.bar.close)
-    size = entry_size(
-        equity=book.account.equity,
-        exposure=funds.exposure,
-        buying_power=funds.buying_power,
+    size = funds.size(
+        wish.symbol,
         limit_price=price,
         stop_price=stop,
         atr=daily_atr(book.daily.get(wish.symbol, ()), limits.daily_atr_sessions),
@@ -210,8 +205,7 @@ def _assess_entry(
             "no_size",
             f"not one share is worth buying at {price}: limited by {size.limited_by}",
         ), None
-    funds.exposure += size.quantity * price
-    funds.buying_power -= size.quantity * price
+    funds.spend(wish.symbol, size.quantity * price)
     intent = entry_intent(
         cycle,
         wish.strategy,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tradewind.market.ports import DailyBar
 from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
 from tradewind.portfolio.model import Holding
+from tradewind.risk.allocation import Allotment
 
 if TYPE_CHECKING:
     from tradewind.portfolio.differences import QuantityDifference
@@ -28,7 +29,8 @@ class Book:
 
     ``differences`` are the quantities that nothing explains, ``strangers`` the orders of another
     deployment; ``failed_protection`` counts how often in a row a symbol's protection was refused
-    (a symbol whose last one was not may be absent).
+    (a symbol whose last one was not may be absent). ``allotments`` say how much of the account the
+    symbol's strategy may use (all of it where a symbol has none).
     """
 
     account: BrokerAccount | None
@@ -45,6 +47,7 @@ class Book:
     differences: Sequence[QuantityDifference] = ()
     strangers: Sequence[BrokerOrder] = ()
     failed_protection: Mapping[str, int] = field(default_factory=dict)
+    allotments: Mapping[str, Allotment] = field(default_factory=dict)
 
     def ours(self, symbol: str) -> list[BrokerOrder]:
         """Our open orders of a symbol; foreign ones protect nothing of ours and are never

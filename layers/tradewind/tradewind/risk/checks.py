@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from tradewind.market.bar import MINUTE, to_iso
 from tradewind.market.session import Session
-from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent, Side
+from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.risk.limits import RiskLimits
 
@@ -193,32 +192,3 @@ def first_refusal(request: EntryRequest) -> Refusal | None:
         if refusal is not None:
             return refusal
     return None
-
-
-def committed_exposure(
-    positions: Sequence[BrokerPosition],
-    open_orders: Sequence[BrokerOrder],
-    unresolved: Sequence[OrderIntent],
-) -> Decimal:
-    """USD held, being bought at the broker, and committed but without outcome."""
-    held = sum((p.quantity * p.current_price for p in positions), Decimal(0))
-    buying = sum(
-        (
-            (order.quantity - order.filled_quantity) * order.limit_price
-            for order in open_orders
-            if order.side is Side.BUY and order.limit_price is not None
-        ),
-        Decimal(0),
-    )
-    at_broker = {order.client_order_id for order in open_orders}
-    committed = sum(
-        (
-            intent.quantity * intent.limit_price
-            for intent in unresolved
-            if intent.side is Side.BUY
-            and intent.limit_price is not None
-            and intent.intent_id not in at_broker
-        ),
-        Decimal(0),
-    )
-    return held + buying + committed

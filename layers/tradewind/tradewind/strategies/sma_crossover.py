@@ -52,6 +52,10 @@ class SmaCrossover:
         """The slow window now, and the same window one bar earlier."""
         return self.slow + 1
 
+    @property
+    def needs_prediction(self) -> bool:
+        return False
+
     def decide(self, view: MarketView) -> Wish:
         closes = scaled([bar.close for bar in view.bars[-self.bars_needed :]])
         return self._while_long(closes) if view.holding else self._while_flat(closes)

@@ -13,6 +13,7 @@ from tradewind.orders.model import OrderIntent
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding
 from tradewind.prediction.model import Prediction
+from tradewind.risk.allocation import NO_ALLOTMENTS, Allotment
 from tradewind.risk.assessment import StrategyWish, assess
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
@@ -46,11 +47,13 @@ def assess_risk(
     limits: RiskLimits,
     sessions: SessionTable,
     database: Database,
+    allotments: Mapping[str, Allotment] = NO_ALLOTMENTS,
 ) -> Assessed:
     """One transaction under the account's lock. ``strategies`` is by symbol: a symbol belongs to
-    one strategy. A minute not newer than the last decided one decides nothing; the intents it
-    committed when it was decided are handed out again if they have no outcome, because the run
-    that committed them may have died before it sent them."""
+    one strategy; so are ``allotments``, their parts of the account. A minute not newer than the
+    last decided one decides nothing; the intents it committed when it was decided are handed out
+    again if they have no outcome, because the run that committed them may have died before it sent
+    them."""
     with database.transaction() as stores:
         stores.cycles.lock_account(cycle.account)
         newest = stores.cycles.newest_decided(cycle.account)
@@ -64,8 +67,10 @@ def assess_risk(
         }
         seen = _bars_seen(stores, cycle, strategies, holdings)
         known = _predictions(stores, cycle, predictions, strategies)
-        wishes = _wishes(strategies, known, holdings, seen)
-        book = _book(stores, cycle, wishes, holdings, seen, sessions, limits)
+        wishes = _wishes(cycle.bar_time, strategies, known, holdings, seen)
+        book = replace(
+            _book(stores, cycle, wishes, holdings, seen, sessions, limits), allotments=allotments
+        )
         assessment = assess(cycle, wishes, book, limits)
         stores.decisions.save(assessment.decisions)
         stores.intents.add(assessment.intents)
@@ -91,13 +96,14 @@ def _bars_seen(
     strategies: Mapping[str, Strategy],
     holdings: Mapping[str, Holding],
 ) -> dict[str, list[Bar]]:
-    """The newest bars of every symbol that has a strategy or is held, as many as the strategies
-    look at, split-adjusted by what is known to this run."""
+    """The newest bars of every symbol that has a strategy or is held, as many as its strategy looks
+    at, whatever others need, split-adjusted by what is known to this run."""
     symbols = sorted({*strategies, *holdings})
     needed = max((strategy.bars_needed for strategy in strategies.values()), default=1)
     factors = stores.factors.table(symbols)
+    own = {symbol: strategy.bars_needed for symbol, strategy in strategies.items()}
     return {
-        symbol: factors.adjusted(bars, cycle.run_at)
+        symbol: factors.adjusted(bars[-own.get(symbol, 1) :], cycle.run_at)
         for symbol, bars in stores.bars.recent(symbols, cycle.bar_time, needed).items()
     }
 
@@ -108,16 +114,24 @@ def _predictions(
     made: Sequence[Prediction],
     strategies: Mapping[str, Strategy],
 ) -> Mapping[str, Prediction]:
-    """This run's predictions; where inference failed, the last good ones, marked stale, up to
-    their age limit: no prediction is better than an old one."""
-    if made:
-        return {prediction.symbol: prediction for prediction in made}
-    since = cycle.bar_time - PREDICTION_AGE_LIMIT
-    last = stores.predictions.last_good(sorted(strategies), since, cycle.bar_time)
-    return {prediction.symbol: replace(prediction, stale=True) for prediction in last}
+    """This run's predictions; where a symbol that needs one has none (inference failed, or its bar
+    is missing), its last good one, marked stale, up to the age limit: no prediction is better than
+    an old one."""
+    known = {prediction.symbol: prediction for prediction in made}
+    without = sorted(
+        symbol
+        for symbol, strategy in strategies.items()
+        if strategy.needs_prediction and symbol not in known
+    )
+    if without:
+        since = cycle.bar_time - PREDICTION_AGE_LIMIT
+        for last in stores.predictions.last_good(without, since, cycle.bar_time):
+            known[last.symbol] = replace(last, stale=True)
+    return known
 
 
 def _wishes(
+    minute: datetime,
     strategies: Mapping[str, Strategy],
     predictions: Mapping[str, Prediction],
     holdings: Mapping[str, Holding],
@@ -135,6 +149,7 @@ def _wishes(
             continue
         view = MarketView(
             symbol=symbol,
+            minute=minute,
             bars=bars,
             prediction=predictions.get(symbol),
             holding=symbol in holdings,

@@ -1,0 +1,125 @@
+"""How much of the account each strategy may use.
+
+A strategy with a fraction of the equity is sized as if that fraction were an account of its own, of
+which only its own symbols take up room; on top of that the whole account's caps hold. So what a
+strategy does on its part of the account is what it does, and was tested to do, on a small account.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+
+from tradewind.errors import InvalidInputError
+from tradewind.orders.model import BrokerOrder, BrokerPosition, OrderIntent, Side
+from tradewind.risk.limits import RiskLimits
+from tradewind.risk.sizing import Size, entry_size
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """``fraction`` of the account's equity, above 0 and at most 1, for ``symbols`` together."""
+
+    symbols: frozenset[str]
+    fraction: Decimal
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise InvalidInputError(f"an allotment of {self.fraction}: need above 0, at most 1")
+
+
+# Every symbol is bounded by the account's caps alone: one strategy, the whole account.
+NO_ALLOTMENTS: Mapping[str, Allotment] = MappingProxyType({})
+
+
+def exposure_by_symbol(
+    positions: Sequence[BrokerPosition],
+    open_orders: Sequence[BrokerOrder],
+    unresolved: Sequence[OrderIntent],
+) -> dict[str, Decimal]:
+    """USD held, being bought at the broker, and committed but without outcome; symbols with none
+    are absent."""
+    exposure: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for position in positions:
+        exposure[position.symbol] += position.quantity * position.current_price
+    for order in open_orders:
+        if order.side is Side.BUY and order.limit_price is not None:
+            exposure[order.symbol] += (order.quantity - order.filled_quantity) * order.limit_price
+    at_broker = {order.client_order_id for order in open_orders}
+    for intent in unresolved:
+        if (
+            intent.side is Side.BUY
+            and intent.limit_price is not None
+            and intent.intent_id not in at_broker
+        ):
+            exposure[intent.symbol] += intent.quantity * intent.limit_price
+    return dict(exposure)
+
+
+class Funds:
+    """What is left to spend in this run; shrinks with each entry.
+
+    ``exposure`` is by symbol (USD), foreign positions included; ``allotments`` are by symbol: a
+    symbol without one is bounded by the account's caps alone.
+    """
+
+    def __init__(
+        self,
+        equity: Decimal,
+        buying_power: Decimal,
+        exposure: Mapping[str, Decimal],
+        allotments: Mapping[str, Allotment],
+    ) -> None:
+        self._equity = equity
+        self._buying_power = buying_power
+        self._exposure = sum(exposure.values(), Decimal(0))
+        self._allotments = allotments
+        self._in_use = {
+            allotment: sum((exposure.get(s, Decimal(0)) for s in allotment.symbols), Decimal(0))
+            for allotment in set(allotments.values())
+        }
+
+    def size(
+        self,
+        symbol: str,
+        *,
+        limit_price: Decimal,
+        stop_price: Decimal,
+        atr: Decimal | None,
+        limits: RiskLimits,
+    ) -> Size:
+        """Shares to buy at no more than ``limit_price`` (USD), see :func:`entry_size`: the smaller
+        of what the account and what the symbol's strategy has left."""
+
+        def sized(equity: Decimal, exposure: Decimal) -> Size:
+            return entry_size(
+                equity=equity,
+                exposure=exposure,
+                buying_power=self._buying_power,
+                limit_price=limit_price,
+                stop_price=stop_price,
+                atr=atr,
+                limits=limits,
+            )
+
+        account = sized(self._equity, self._exposure)
+        allotment = self._allotments.get(symbol)
+        if allotment is None:
+            return account
+        own = sized(self._equity * allotment.fraction, self._in_use[allotment])
+        if account.quantity <= own.quantity:
+            return account
+        return Size(
+            own.quantity, f"{own.limited_by} of the strategy's {allotment.fraction} of equity"
+        )
+
+    def spend(self, symbol: str, usd: Decimal) -> None:
+        """Take an entry's money out of what is left."""
+        self._exposure += usd
+        self._buying_power -= usd
+        allotment = self._allotments.get(symbol)
+        if allotment is not None:
+            self._in_use[allotment] += usd
