@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tradewind.adapters.postgres.connection import DatabaseAddress
 from tradewind.adapters.postgres.database import PostgresDatabase
+from tradewind.adapters.postgres.migrate import migrate
 from tradewind_local.postgres_server import PostgresServer
 
 from tests.integration.postgres.rows import ACCOUNT, OPEN, SESSION, a_snapshot
@@ -134,6 +135,40 @@ def test_where_no_records_are(arguments: list[str], said: str, tmp_path: Path) -
     assert (done.code, done.complained.count("\n")) == (2, 1)
     assert said in done.complained
     assert not Path("nowhere").exists()
+
+
+def test_the_folder_of_a_former_run(tmp_path: Path) -> None:
+    """A state folder's database, and the same by its own path; nothing runs in it afterwards."""
+    state = tmp_path / "state"
+    with PostgresServer(state / "postgres", {"fsync": "off"}) as server:
+        owner = DatabaseAddress(
+            server.host, server.port, server.database, server.user, "off", lambda: server.password
+        )
+        migrate(owner, server.password)
+        records = PostgresDatabase(owner, "tests")
+        with records.transaction() as stores:
+            stores.cycles.decided(ACCOUNT, OPEN, SESSION, "paper-1")
+        records.close()
+    (state / "TRADEWIND_STATE").touch()
+    for where in (["--state", str(state)], ["--database", str(state / "postgres")]):
+        done = tradewind("report", "--date", "2020-11-12", *where)
+        assert (done.code, done.complained) == (0, "")
+        assert "The broker was not read in this session" in done.said
+        assert not (state / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_a_database_without_tables_is_told_in_one_line(
+    empty_database: DatabaseAddress, postgres_server: PostgresServer
+) -> None:
+    url = (
+        f"postgresql://{empty_database.user}@{empty_database.host}:{empty_database.port}"
+        f"/{empty_database.name}"
+    )
+    done = tradewind(
+        "report", "--date", "2020-11-12", "--database", url, password=postgres_server.password
+    )
+    assert (done.code, done.complained.count("\n")) == (1, 1)
+    assert done.complained.startswith("tradewind report: failed: ")
 
 
 def test_several_accounts_have_to_be_told_apart(
