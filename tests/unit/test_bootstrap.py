@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from tradewind import bootstrap
 from tradewind.adapters import secrets
 from tradewind.adapters.secrets import Secrets
@@ -16,8 +17,11 @@ from tradewind.strategies import configuration
 
 class SecretsManager:
     key = "k1"
+    answers = True
 
     def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - boto3's name
+        if not self.answers:
+            raise ConnectTimeoutError(endpoint_url="https://secretsmanager.example")
         return {"SecretString": json.dumps({"api_key": self.key, "secret_key": "s"})}
 
 
@@ -44,6 +48,19 @@ def test_a_warm_environment_takes_up_rotated_keys(
     assert bootstrap.broker() is first  # within the time that a secret is kept
     monkeypatch.setattr(secrets, "KEEP_FOR", -1.0)
     assert bootstrap.broker() is not first
+
+
+def test_kept_keys_go_on_while_secrets_manager_does_not_answer(
+    manager: SecretsManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager.answers = False
+    with pytest.raises(ConnectTimeoutError):
+        bootstrap.broker()
+    manager.answers = True
+    first = bootstrap.broker()
+    manager.answers = False
+    monkeypatch.setattr(secrets, "KEEP_FOR", -1.0)
+    assert bootstrap.broker() is first
 
 
 def test_a_control_table_that_stalls_leaves_an_exit_most_of_its_functions_time(

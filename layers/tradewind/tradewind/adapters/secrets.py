@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from tradewind.errors import InvalidInputError
+
+logger = logging.getLogger(__name__)
 
 # A rotated secret is picked up by warm environments within this many seconds.
 KEEP_FOR = 300.0
@@ -29,13 +32,27 @@ class Secrets:
         return tuple(value[key] for key in keys)
 
     def values(self, name: str, *, anew: bool = False) -> dict[str, str]:
-        """The whole of the secret's JSON object; ``anew``: as it stands now, not as it was kept."""
+        """The whole of the secret's JSON object; ``anew``: as it stands now, not as it was kept.
+
+        While Secrets Manager does not answer, what was kept goes on being used: an exit must not
+        wait for it, and keys that are no longer good are the broker's to refuse.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
         kept = self._kept.get(name)
-        if anew or kept is None or time.monotonic() - kept[0] > KEEP_FOR:
+        if not anew and kept is not None and time.monotonic() - kept[0] <= KEEP_FOR:
+            return kept[1]
+        try:
             text = self._client.get_secret_value(SecretId=name)["SecretString"]
-            kept = (time.monotonic(), _object(name, text))
-            self._kept[name] = kept
-        return kept[1]
+        except (BotoCoreError, ClientError) as error:
+            if anew or kept is None:
+                raise
+            logger.warning("secret %s could not be read again: %s", name, type(error).__name__)
+            # As if read now: asking again at each call would cost its time limits each time.
+            self._kept[name] = (time.monotonic(), kept[1])
+            return kept[1]
+        self._kept[name] = (time.monotonic(), _object(name, text))
+        return self._kept[name][1]
 
     def write(self, name: str, value: dict[str, str]) -> None:
         """Put another object in the secret's place, whole; its previous version is kept by AWS."""
