@@ -17,12 +17,14 @@ from tradewind.orders.model import (
     BrokerOrder,
     BrokerPosition,
     BrokerState,
+    IntentKind,
     IntentOutcome,
     IntentStatus,
     OrderIntent,
     OrderStatus,
     Side,
 )
+from tradewind.strategies.decision import Action
 
 from tests.fakes import FakeControl, an_account, an_order
 from tests.integration.use_cases.books import (
@@ -31,6 +33,7 @@ from tests.integration.use_cases.books import (
     Books,
     cycle_at,
     decided,
+    fill,
     leg_of,
     order_of,
     state,
@@ -278,6 +281,24 @@ def test_an_open_order_that_the_snapshot_does_not_show_is_to_be_looked_up(books:
     assert books.sync(state(as_of=after(60))).look_up == ("entry",)
     assert books.sync(state(as_of=after(30))).look_up == ()  # an older one proves nothing
     assert books.sync(state(working, as_of=after(120))).look_up == ()
+
+
+def test_a_stop_that_the_broker_does_not_show_any_more_protects_nothing(books: Books) -> None:
+    intent = decided(books)
+    held = BrokerPosition("AAPL", intent.quantity, D(100), D(100), D(0))
+    bought = fill("entry", Side.BUY, intent.quantity, "100")
+    seen = state(order_of(intent), leg_of(intent, status=OrderStatus.NEW), positions=(held,),
+                 fills=(bought,), as_of=after(10))  # fmt: skip
+    books.sync(seen)
+    sent = []
+    for minute in (1, 2):
+        cycle = cycle_at(NOON + timedelta(minutes=minute))
+        books.bar(cycle.bar_time)
+        without = replace(seen, orders=seen.orders[:1], as_of=after(10 + 60 * minute))
+        assert books.sync(without, cycle).look_up == ("stop",)
+        sent.append([one.kind for one in books.decide(Action.HOLD, cycle).intents])
+    # It is asked for by its id at first; the broker does not know it.
+    assert sent == [[], [IntentKind.PROTECT]]
 
 
 # -- a second deployment --------------------------------------------------------------------------

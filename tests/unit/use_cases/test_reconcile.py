@@ -17,6 +17,7 @@ from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
 from tradewind.market.session_table import default_table
+from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import (
     BrokerOrder,
     BrokerPosition,
@@ -75,7 +76,11 @@ class Books:
                     last_revisions=self._last_revisions,
                     failed_protections=lambda *_: self.refused,
                 ),
-                orders=SimpleNamespace(open=lambda _: self.orders, intent_of=lambda _: self.owners),
+                orders=SimpleNamespace(
+                    open=lambda _: self.orders,
+                    open_known=lambda _: [KnownOrder(one, NOON) for one in self.orders],
+                    intent_of=lambda _: self.owners,
+                ),
                 holdings=SimpleNamespace(
                     all=lambda _: self.holdings, broker_positions=lambda _: self.positions
                 ),

@@ -35,6 +35,10 @@ ARRIVAL_LIMIT = timedelta(minutes=2)
 # healing by itself: no snapshot will tell any more what became of an older intent.
 LISTING_REACH = timedelta(days=10)
 
+# How long an open order that the broker does not show any more is still believed to be at work. It
+# is asked for by its id in each run meanwhile.
+UNSEEN_AFTER = timedelta(minutes=1)
+
 
 def orders_by_intent(orders: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
     """The order that speaks for each intent that the orders' own ids name (those of legs and
@@ -106,6 +110,13 @@ def to_look_up(
         and one.as_of < as_of
         and resolution_for(one.state, None).resolution is Resolution.LOOK_UP
     )
+
+
+def unseen(known: Iterable[KnownOrder], as_of: datetime) -> set[str]:
+    """The order ids that are on record as open and that nobody may count on any more: the newest
+    snapshot, read at ``as_of``, does not show them, and for UNSEEN_AFTER no earlier one did and no
+    answer to a question by their id. Of all open orders a snapshot shows every one."""
+    return {one.order.order_id for one in known if as_of - one.as_of > UNSEEN_AFTER}
 
 
 def _judged(

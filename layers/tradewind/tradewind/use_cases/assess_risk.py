@@ -10,6 +10,7 @@ from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle
 from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import OrderIntent
+from tradewind.orders.resolution import unseen
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding
 from tradewind.prediction.model import Prediction
@@ -184,7 +185,7 @@ def _book(
         holdings=holdings,
         positions={p.symbol: p for p in stores.holdings.broker_positions(cycle.account)},
         open_orders=stores.orders.open(cycle.account),
-        orders_of_ours=stores.orders.intent_of(cycle.account),
+        orders_of_ours=orders_at_work(stores, cycle.account, snapshot[0] if snapshot else None),
         unresolved=stores.intents.without_outcome(cycle.account),
         highs=stores.bars.highs_since(opened, cycle.bar_time) if opened else {},
         daily=stores.bars.daily(entering, cycle.session.date, limits.daily_atr_sessions + 1)
@@ -198,6 +199,18 @@ def _book(
             cycle.account, cycle.session.open - PREPARATION
         ),
     )
+
+
+def orders_at_work(stores: Stores, account: str, as_of: datetime | None) -> dict[str, str]:
+    """order_id -> intent_id of the orders that are ours, without the open ones that the broker does
+    not show any more: they protect nothing, and what is due must not wait for them. ``as_of``: when
+    the newest snapshot was read."""
+    gone = unseen(stores.orders.open_known(account), as_of) if as_of is not None else set()
+    return {
+        order_id: intent_id
+        for order_id, intent_id in stores.orders.intent_of(account).items()
+        if order_id not in gone
+    }
 
 
 def _unexplained(stores: Stores, account: str, as_of: datetime) -> list[QuantityDifference]:

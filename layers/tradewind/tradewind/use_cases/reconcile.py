@@ -22,7 +22,7 @@ from tradewind.portfolio.model import Holding
 from tradewind.risk.assessment import Assessment, Position, assess_positions
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
-from tradewind.use_cases.assess_risk import PREPARATION
+from tradewind.use_cases.assess_risk import PREPARATION, orders_at_work
 from tradewind.use_cases.ports import Clock
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Database, Stores
@@ -174,7 +174,8 @@ def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits) -> Assessment:
         holding.symbol: holding for holding in stores.holdings.all(account) if holding.quantity > 0
     }
     open_orders = stores.orders.open(account)
-    intent_of = stores.orders.intent_of(account)
+    snapshot = stores.accounts.latest(account)
+    intent_of = orders_at_work(stores, account, snapshot[0] if snapshot else None)
     ours = [order for order in open_orders if order.order_id in intent_of]
     intents = {
         intent.intent_id: intent
