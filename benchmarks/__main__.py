@@ -1,12 +1,22 @@
 """``make bench``: cold imports, a replayed hour, the way of an order, a minute of 500 symbols, a
-database, an execution, an import of bars."""
+database, an execution, a minute's decisions of 500 symbols, an import of
+bars."""
 
 from __future__ import annotations
 
 import platform
 import sys
 
-from benchmarks import cold_imports, cycle, fills, import_bars, ingest, order_path, storage
+from benchmarks import (
+    assess_risk,
+    cold_imports,
+    cycle,
+    fills,
+    import_bars,
+    ingest,
+    order_path,
+    storage,
+)
 
 
 def main() -> int:
@@ -22,6 +32,8 @@ def main() -> int:
     print(storage.table())
     print()
     print(fills.table())
+    print()
+    print(assess_risk.table())
     print()
     print(import_bars.table())
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from tradewind.errors import BrokerRejectedError, BrokerUnavailableError, ControlUnavailableError
+from tradewind.orders.configuration import WANTED_CONFIGURATION, AccountConfiguration
 from tradewind.orders.control import RequestPurpose, SwitchChange, SwitchState
 from tradewind.orders.ids import deployment_tag
 from tradewind.orders.model import (
@@ -81,6 +82,8 @@ class FakeBroker:
     entries_fill: Decimal | None = None
     halted: set[str] = field(default_factory=set)
     orders_by_id: dict[str, BrokerOrder] = field(default_factory=dict)
+    configured: AccountConfiguration = WANTED_CONFIGURATION
+    not_traded: set[str] = field(default_factory=set)
     held: dict[str, Decimal] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
@@ -188,6 +191,25 @@ class FakeBroker:
     def _fills(self) -> list[BrokerFill]:
         missing, self.dropped_fills = self.dropped_fills, 0
         return self.executions[: len(self.executions) - missing]
+
+    def configuration(self) -> AccountConfiguration:
+        return self._broken("configuration", lambda: self.configured)
+
+    def configure(self, configuration: AccountConfiguration) -> AccountConfiguration:
+        def set_it() -> AccountConfiguration:
+            self.configured = replace(
+                self.configured,
+                no_shorting=configuration.no_shorting,
+                max_margin_multiplier=configuration.max_margin_multiplier,
+            )
+            return self.configured
+
+        return self._broken("configure", set_it)
+
+    def untradable(self, symbols: Sequence[str]) -> list[str]:
+        return self._broken(
+            "untradable", lambda: [symbol for symbol in symbols if symbol in self.not_traded]
+        )
 
     def next_close(self) -> datetime:
         return self.closes_at

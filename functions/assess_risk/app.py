@@ -10,7 +10,6 @@ from tradewind.market.cycle import Cycle
 from tradewind.market.session_table import default_table
 from tradewind.orders.payload import intent_payload
 from tradewind.prediction.payload import predictions_from_payload
-from tradewind.risk.limits import RiskLimits
 from tradewind.use_cases.assess_risk import assess_risk
 
 logger = Logger(service="assess_risk")
@@ -23,9 +22,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         predictions_from_payload(event["prediction"]["predictions"]),
         strategies=bootstrap.strategies(),
         allotments=bootstrap.allotments(),
-        limits=RiskLimits(),
+        rules=bootstrap.risk_rules(),
         sessions=default_table(),
         database=bootstrap.database(),
+        control=bootstrap.control(),
     )
     answer = {
         "status": assessed.status,

@@ -43,6 +43,13 @@ def positions() -> dict[str, Any]:
     return answer_queries.positions(bootstrap.account().account, database=bootstrap.database())
 
 
+@app.get("/locks")
+def locks() -> dict[str, Any]:
+    return answer_queries.locks(
+        bootstrap.account().account, bootstrap.clock().now(), database=bootstrap.database()
+    )
+
+
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -27,5 +27,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "resolved": recorded.resolved,
         "look_up": list(recorded.look_up),
     }
-    logger.info("recorded", extra=answer)
+    compared = recorded.comparison
+    counts = {
+        "orders_compared": compared.orders if compared else None,
+        "intents_compared": compared.intents if compared else None,
+        "orders_without_intent": len(compared.uncommitted) if compared else None,
+        "intents_without_order": len(compared.unlisted) if compared else None,
+    }
+    logger.info("recorded", extra={**answer, **counts})
     return answer

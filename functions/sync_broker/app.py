@@ -16,6 +16,8 @@ logger = Logger(service="sync_broker")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     ref = sync_broker(
         Cycle.from_payload(event["cycle"]),
+        symbols=bootstrap.account().symbols,
+        set_configuration=bootstrap.sets_account_configuration(),
         broker=bootstrap.broker(),
         payloads=bootstrap.payloads(),
         clock=bootstrap.clock(),

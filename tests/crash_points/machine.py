@@ -25,7 +25,7 @@ from tradewind.orders.payload import (
 )
 from tradewind.risk.limits import RiskLimits
 from tradewind.strategies.protocol import Strategy
-from tradewind.use_cases.assess_risk import assess_risk
+from tradewind.use_cases.assess_risk import RiskRules, assess_risk
 from tradewind.use_cases.place_order import Submitter, place_order
 from tradewind.use_cases.ports import PayloadRef
 from tradewind.use_cases.read_broker import follow_orders, sync_broker
@@ -171,7 +171,12 @@ def _outcome_unknown(intent_id: str, cycle: Cycle, why: str) -> dict[str, Any]:
 
 def _synced(cycle: Cycle, hands: Hands) -> dict[str, Any]:
     return sync_broker(
-        cycle, broker=hands.broker, payloads=hands.payloads, clock=hands.clock
+        cycle,
+        symbols=(),
+        set_configuration=False,
+        broker=hands.broker,
+        payloads=hands.payloads,
+        clock=hands.clock,
     ).as_payload()
 
 
@@ -186,9 +191,10 @@ def _assessed(run: Run, hands: Hands) -> dict[str, Any]:
         run.cycle,
         [],
         strategies=run.strategies,
-        limits=run.limits,
+        rules=RiskRules(run.limits),
         sessions=default_table(),
         database=hands.trading,
+        control=hands.control,
     )
     # A superseded minute has none.
     return {"intents": [intent_payload(intent) for intent in assessed.intents]}

@@ -28,7 +28,8 @@ DELETE FROM cycles; DELETE FROM decisions; DELETE FROM orders; DELETE FROM trade
 DELETE FROM order_intents; DELETE FROM fills; DELETE FROM positions; DELETE FROM paper_trades;
 DELETE FROM account_snapshots; DELETE FROM trade_events; DELETE FROM alerts_log;
 DELETE FROM alerts; DELETE FROM outbox; DELETE FROM cash_activities; DELETE FROM cash_reckonings;
-DELETE FROM switch_changes
+DELETE FROM switch_changes; DELETE FROM locks; DELETE FROM equity_marks;
+DELETE FROM account_configurations
 """
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tradewind.risk.allocation import Allotment
     from tradewind.strategies.configuration import Assignment, Entry
     from tradewind.strategies.protocol import Strategy
+    from tradewind.use_cases.assess_risk import RiskRules
     from tradewind.use_cases.migrate_schema import Migrator
     from tradewind.use_cases.place_order import Submitter
     from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
@@ -315,6 +316,29 @@ def allotments() -> Mapping[str, Allotment]:
         allotment = Allotment(frozenset(one.symbols), one.capital)
         by_symbol.update(dict.fromkeys(one.symbols, allotment))
     return by_symbol
+
+
+@cache
+def risk_rules() -> RiskRules:
+    from tradewind.risk.limits import RiskLimits
+    from tradewind.risk.protections import ProtectionSettings
+    from tradewind.risk.restrictions import parse_restrictions
+    from tradewind.use_cases.assess_risk import RiskRules
+
+    told = settings.RiskSettings.read(environment())
+    return RiskRules(
+        limits=RiskLimits(
+            max_notional=told.max_notional_per_order,
+            max_capital_per_day=told.max_notional_per_day,
+            max_entries_per_day=told.max_orders_per_day,
+        ),
+        protections=ProtectionSettings.without(told.protections_off),
+        restrictions=parse_restrictions(told.restricted_symbols),
+    )
+
+
+def sets_account_configuration() -> bool:
+    return settings.sets_account_configuration(environment())
 
 
 @cache

@@ -185,6 +185,34 @@ class HardLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskSettings:
+    """What risk is told. The first three are :class:`HardLimits`' own: what would be blocked later
+    is refused with its reason."""
+
+    max_orders_per_day: int
+    max_notional_per_order: Decimal
+    max_notional_per_day: Decimal
+    restricted_symbols: str
+    protections_off: tuple[str, ...]
+
+    @classmethod
+    def read(cls, env: Environment) -> RiskSettings:
+        off = env.optional("PROTECTIONS_OFF") or ""
+        return cls(
+            env.integer("MAX_ORDERS_PER_DAY", 1),
+            env.positive("MAX_NOTIONAL_PER_ORDER"),
+            env.positive("MAX_NOTIONAL_PER_DAY"),
+            env.optional("RESTRICTED_SYMBOLS") or "",
+            tuple(part.strip() for part in off.split(",") if part.strip()),
+        )
+
+
+def sets_account_configuration(env: Environment) -> bool:
+    """Whether a brokerage account that is set up wrongly is set right by us."""
+    return env.choice("SET_ACCOUNT_CONFIGURATION", ("true", "false")) == "true"
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSettings:
     """``password`` None means an IAM token, made anew for each connection."""
 

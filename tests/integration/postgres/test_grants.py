@@ -12,6 +12,7 @@ from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.errors import PermanentError
 from tradewind.features.ports import IndicatorValue
 from tradewind.market.bar_months import MonthArchive, digest_of
+from tradewind.orders.configuration import WANTED_CONFIGURATION
 from tradewind.orders.model import IntentStatus
 from tradewind.portfolio.model import CashReckoning
 from tradewind.use_cases.unit_of_work import Stores
@@ -39,6 +40,7 @@ from tests.integration.postgres.test_decisions import DECISION, PREDICTION
 from tests.integration.postgres.test_gaps import A_SESSION
 from tests.integration.postgres.test_messages import ALERT, EVENT, a_message
 from tests.integration.postgres.test_portfolio import A_DIFFERENCE
+from tests.integration.postgres.test_runs import A_CYCLE, A_MARK, A_QUESTION, AN_OUTCOME
 from tests.integration.postgres.test_splits import A_SPLIT, A_SUSPICION
 
 Connected = Callable[[str], PostgresDatabase]
@@ -49,7 +51,7 @@ RIGHTS = {
     "tw_read": {
         **dict.fromkeys(("bars", "latest_bars", "cycles", "orders", "positions"), "S"),
         **dict.fromkeys(("bar_traces", "empty_looks", "split_factors", "suspected_splits"), "S"),
-        "account_snapshots": "S",
+        **dict.fromkeys(("account_snapshots", "locks"), "S"),
         **dict.fromkeys(("decisions", "order_intents", "trades", "cash_activities"), "S"),
         "alerts": "S",
         "alembic_version": "S",
@@ -61,7 +63,9 @@ RIGHTS = {
         **dict.fromkeys(("bar_traces", "split_factors", "suspected_splits"), "SI"),
         "technical_indicators": "SIU",
         **dict.fromkeys(("predictions", "decisions", "order_intents", "cycles"), "SI"),
-        **dict.fromkeys(("orders", "positions", "account_snapshots"), "S"),
+        **dict.fromkeys(("orders", "positions", "account_snapshots", "trades"), "S"),
+        **dict.fromkeys(("cash_activities", "equity_marks", "account_configurations"), "S"),
+        "locks": "SI",
         "outbox": "I",  # and to see message ids, without which nothing can be told twice
         "alembic_version": "S",
     },
@@ -73,6 +77,8 @@ RIGHTS = {
         **dict.fromkeys(("fills", "trades", "account_snapshots", "trade_events"), "SI"),
         **dict.fromkeys(("alerts", "alerts_log", "cash_activities", "switch_changes"), "SI"),
         "cash_reckonings": "SIU(differs_since expected newest_fill)",
+        "equity_marks": "SIU",
+        "account_configurations": "SI",
         "outbox": "SIU(sent_at)",
         "alembic_version": "S",
     },
@@ -153,6 +159,7 @@ def test_the_read_functions_work_with_their_rights(connected: Connected) -> None
         assert queries.status(ACCOUNT, ["AAPL"]).open_orders == 0
         assert queries.prices(["AAPL"]) == []
         assert queries.positions(ACCOUNT) == []
+        assert queries.locks(ACCOUNT) == []
 
 
 def test_the_trade_functions_work_with_their_rights(connected: Connected) -> None:
@@ -190,6 +197,8 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
             stores.holdings.differences(ACCOUNT)
             stores.accounts.latest(ACCOUNT)
             stores.outbox.add([a_message("a")])
+            stores.runs.standing(A_CYCLE, A_QUESTION)
+            stores.runs.leave(A_CYCLE, AN_OUTCOME)
 
 
 def test_the_record_functions_work_with_their_rights(
@@ -236,6 +245,11 @@ def test_the_record_functions_work_with_their_rights(
             stores.outbox.unsent(10)
             stores.outbox.mark_sent([uuid_of("a")])
             stores.cycles.finished(ACCOUNT, OPEN)
+            stores.equity.save(ACCOUNT, A_MARK)
+            stores.equity.newest(ACCOUNT)
+            stores.equity.transfers(ACCOUNT, SESSION)
+            stores.configurations.add(ACCOUNT, WANTED_CONFIGURATION, OPEN)
+            stores.intents.sent(ACCOUNT, OPEN)
 
 
 def test_maintenance_works_with_its_rights(

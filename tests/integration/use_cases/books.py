@@ -25,16 +25,15 @@ from tradewind.orders.model import (
 )
 from tradewind.orders.snapshot import dump_state
 from tradewind.portfolio.model import Holding
-from tradewind.risk.limits import RiskLimits
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Wish
 from tradewind.tradelog.model import OutboxMessage
-from tradewind.use_cases.assess_risk import Assessed, assess_risk
+from tradewind.use_cases.assess_risk import Assessed, RiskRules, assess_risk
 from tradewind.use_cases.ports import PayloadRef
 from tradewind.use_cases.record import record_broker_state, record_orders
 from tradewind.use_cases.record_snapshot import Recorded
 
-from tests.fakes import an_account, an_order
+from tests.fakes import FakeControl, an_account, an_order
 from tests.unit.use_cases.test_fetch_bars import FakePayloads
 
 OPEN = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
@@ -69,6 +68,7 @@ class Books:
 
     database: PostgresDatabase
     payloads: FakePayloads = field(default_factory=FakePayloads)
+    control: FakeControl = field(default_factory=FakeControl)
 
     def bar(self, start: datetime, symbol: str = "AAPL") -> None:
         price = D(100)
@@ -91,14 +91,16 @@ class Books:
         action: Action = Action.ENTER,
         cycle: Cycle = CYCLE,
         symbols: Sequence[str] = ("AAPL",),
+        rules: RiskRules | None = None,
     ) -> Assessed:
         return assess_risk(
             cycle,
             [],
             strategies={symbol: Wisher(action) for symbol in symbols},
-            limits=RiskLimits(),
+            rules=rules or RiskRules(),
             sessions=default_table(),
             database=self.database,
+            control=self.control,
         )
 
     def close(

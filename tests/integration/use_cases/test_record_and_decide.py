@@ -14,11 +14,10 @@ from tradewind.orders.model import (
     OrderStatus,
     Side,
 )
-from tradewind.risk.limits import RiskLimits
-from tradewind.use_cases.assess_risk import Assessed, assess_risk
+from tradewind.use_cases.assess_risk import Assessed, RiskRules, assess_risk
 from tradewind.use_cases.record import mark_published
 
-from tests.fakes import an_order
+from tests.fakes import FakeControl, an_order
 from tests.integration.use_cases.books import (
     CYCLE,
     NOON,
@@ -141,9 +140,10 @@ def test_a_symbol_that_lost_its_strategy_is_still_protected(books: Books) -> Non
         later,
         [],
         strategies={},
-        limits=RiskLimits(),
+        rules=RiskRules(),
         sessions=default_table(),
         database=books.database,
+        control=FakeControl(),
     )
     (protection,) = assessed.intents
     assert (protection.kind, protection.stop_price) == ("protect", D("98.50"))

@@ -27,14 +27,13 @@ from tradewind.orders.model import BrokerState
 from tradewind.orders.snapshot import dump_state
 from tradewind.prediction.model import Prediction, Trend
 from tradewind.prediction.trend import PREDICTION_NAMESPACE
-from tradewind.risk.limits import RiskLimits
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Wish
-from tradewind.use_cases.assess_risk import Assessed, assess_risk
+from tradewind.use_cases.assess_risk import Assessed, RiskRules, assess_risk
 from tradewind.use_cases.compute_features import Computed, compute_features
 from tradewind.use_cases.record import record_broker_state, record_orders
 
-from tests.fakes import an_account
+from tests.fakes import FakeControl, an_account
 from tests.unit.use_cases.test_fetch_bars import FakePayloads
 
 OPEN = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
@@ -62,7 +61,7 @@ class Watcher:
 
     bars_needed: int = 4
     name: str = "watcher"
-    needs_prediction: bool = True
+    needs_prediction: bool = False
     views: list[MarketView] = field(default_factory=list)
 
     def decide(self, view: MarketView) -> Wish:
@@ -106,9 +105,10 @@ class Desk:
             cycle,
             predictions,
             strategies={"AAPL": self.strategy},
-            limits=RiskLimits(),
+            rules=RiskRules(),
             sessions=default_table(),
             database=self.database,
+            control=FakeControl(),
         )
 
     def sync(self, cycle: Cycle, state: BrokerState) -> None:
@@ -252,6 +252,7 @@ def a_prediction(at: datetime) -> Prediction:
 def test_the_last_good_prediction_is_used_up_to_its_age_limit(
     desk: Desk, age: int, used: bool
 ) -> None:
+    desk.strategy.needs_prediction = True
     made = NOON - age * MINUTE
     desk.minute(made, bar(made))
     desk.decide(made, a_prediction(made))
@@ -283,6 +284,7 @@ def test_a_day_below_the_promise_is_told_of_at_its_close(desk: Desk) -> None:
 
 def test_a_symbol_without_a_prediction_of_this_run_keeps_its_last_good_one(desk: Desk) -> None:
     """Inference did not fail: this symbol alone had no window."""
+    desk.strategy.needs_prediction = True
     desk.minute(NOON - MINUTE, bar(NOON - MINUTE))
     desk.decide(NOON - MINUTE, a_prediction(NOON - MINUTE))
     desk.minute(NOON, bar(NOON))
@@ -293,6 +295,7 @@ def test_a_symbol_without_a_prediction_of_this_run_keeps_its_last_good_one(desk:
 
 def test_a_strategy_sees_nothing_that_came_later(desk: Desk) -> None:
     """Later minutes' bars and predictions are there already, as in a run that comes late."""
+    desk.strategy.needs_prediction = True
     for minute in range(6):
         at = NOON + (minute - 3) * MINUTE
         desk.minute(at, bar(at))

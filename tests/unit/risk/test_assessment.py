@@ -11,6 +11,7 @@ import pytest
 from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle, execution_name
 from tradewind.market.session import Session
+from tradewind.orders.control import SwitchState
 from tradewind.orders.model import (
     BrokerOrder,
     BrokerPosition,
@@ -24,6 +25,9 @@ from tradewind.risk.allocation import Allotment
 from tradewind.risk.assessment import Assessment, StrategyWish, assess
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.locks import Lock
+from tradewind.risk.protections import Protected
+from tradewind.risk.restrictions import parse_restrictions
 from tradewind.strategies.decision import Action
 
 from tests.fakes import an_account, an_order
@@ -33,6 +37,7 @@ SESSION = Session(date(2020, 11, 12), OPEN, OPEN + timedelta(minutes=390))
 NOON = OPEN + timedelta(minutes=150)
 HELD = Holding("AAPL", "sma", D(10), D(1000), D(0), OPEN)
 POSITION = BrokerPosition("AAPL", D(10), D(100), D(100), D(0))
+LOCK = Lock(None, OPEN, SESSION.close, "daily_drawdown", "-10 % today", "2020-11-12")
 STOP = an_order(stop_price=D("98.50"), client_order_id="leg", order_id="stop-1")
 
 
@@ -126,7 +131,18 @@ REFUSALS = [
     ("the broker was read before this run", {"broker_as_of": NOON}, "stale_broker_state"),
     ("the broker was never read", {"broker_as_of": None, "account": None}, "no_broker_state"),
     ("the account is blocked", {"account": an_account(trading_blocked=True)}, "account_blocked"),
-    ("-10 % today", {"account": an_account(equity=D(90_000))}, "daily_drawdown"),
+    ("-10 % today", {"protected": Protected((LOCK,))}, "daily_drawdown"),
+    ("the switch is halted", {"switch": SwitchState.HALTED}, "switch_halted"),
+    ("the switch cannot be read", {"switch": None}, "switch_unreadable"),
+    (
+        "earnings today",
+        {"restrictions": parse_restrictions("AAPL:2020-11-12")},
+        "restricted_symbol",
+    ),
+    ("the broker does not trade it", {"untradable": ("AAPL",)}, "not_tradable"),
+    ("this minute is decided", {"decided": {("sma", "AAPL")}}, "duplicate_decision"),
+    ("the session's entries are used up", {"entries_today": 200}, "entries_per_day"),
+    ("the session's capital is used up", {"capital_today": D(1_999_000)}, "capital_per_day"),
     ("an order is open", {"open_orders": (an_order(),)}, "open_order"),
     ("shares that are not ours", {"positions": {"AAPL": POSITION}}, "foreign_position"),
     ("a minute is missing", {"missing": {"AAPL": (NOON - timedelta(minutes=7),)}}, "hole"),
@@ -184,8 +200,39 @@ def test_a_hole_keeps_nobody_in_a_position() -> None:
     assert run(Action.HOLD, **{**hole, "open_orders": ()}).intents[0].kind is IntentKind.PROTECT
 
 
-def test_a_hair_above_the_drawdown_limit_still_enters() -> None:
-    assert run(Action.ENTER, account=an_account(equity=D("90000.01"))).intents
+def test_a_lock_of_another_symbol_is_no_reason() -> None:
+    assert run(Action.ENTER, protected=Protected((replace(LOCK, symbol="MSFT"),))).intents
+
+
+def test_a_lock_keeps_nobody_in_a_position() -> None:
+    locked: dict[str, Any] = {**HOLDING, "protected": Protected((LOCK,)), "switch": None}
+    assert run(Action.EXIT, **locked).intents[0].kind is IntentKind.EXIT
+    assert run(Action.HOLD, **{**locked, "open_orders": ()}).intents[0].kind is IntentKind.PROTECT
+
+
+def test_a_drawdown_from_the_peak_halves_the_size_and_says_so() -> None:
+    (intent,) = run(Action.ENTER, protected=Protected((), D("0.5"), "half, because")).intents
+    assert intent.quantity == D(124)  # of 249, whole shares
+    assert "half, because" in intent.reason
+
+
+def test_what_is_halved_below_the_minimum_is_not_sent() -> None:
+    poor = an_account(equity=D(800), buying_power=D(800))
+    (intent,) = run(Action.ENTER, close="40", account=poor).intents
+    assert intent.quantity == D(4)  # 160 USD; half of it is less than 100
+    halved = Protected((), D("0.5"), "half")
+    (decision,) = run(Action.ENTER, close="40", account=poor, protected=halved).decisions
+    assert decision.reason_code == "below_minimum_notional"
+
+
+def test_a_minute_has_only_so_many_entries() -> None:
+    symbols = [f"S{number}" for number in range(4)]
+    wishes = [wish(Action.ENTER, bar(NOON, symbol=symbol)) for symbol in symbols]
+    limits = RiskLimits(max_entries_per_minute=2, max_symbol_exposure=D("0.1"))
+    assessment = assess(cycle_at(NOON), wishes, book(NOON), limits)
+    assert [decision.reason_code for decision in assessment.decisions] == [
+        "because", "because", "entries_per_minute", "entries_per_minute",
+    ]  # fmt: skip
 
 
 def test_an_intent_without_outcome_blocks_its_symbol_and_counts_as_exposure() -> None:

@@ -10,7 +10,8 @@ import pytest
 from tradewind.market.session import Session
 from tradewind.orders.ids import deployment_tag
 from tradewind.portfolio.differences import QuantityDifference
-from tradewind.risk.checks import EntryRequest, first_refusal
+from tradewind.risk.checks import first_refusal
+from tradewind.risk.entry_request import EntryRequest
 from tradewind.risk.limits import RiskLimits
 
 from tests.fakes import an_account, an_order

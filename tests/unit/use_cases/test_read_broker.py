@@ -8,6 +8,7 @@ from decimal import Decimal as D
 
 import pytest
 from tradewind.market.cycle import Cycle, reconciliation_name
+from tradewind.orders.configuration import WANTED_CONFIGURATION, AccountConfiguration
 from tradewind.orders.model import (
     BrokerActivity,
     BrokerFill,
@@ -27,15 +28,25 @@ from tests.unit.use_cases.test_fetch_bars import FakePayloads
 
 CYCLE = cycle_at(NOON)
 AT = CYCLE.run_at + timedelta(seconds=5)
+SYMBOLS = ("AAPL", "MSFT")
+# Margin for two times the money, and shorting allowed.
+MARGIN = AccountConfiguration(False, "2", suspend_trade=False)
 
 
 PAID = BrokerActivity("a-1", "FEE", D("-0.02"), date(2020, 11, 11), None, "TAF fee")
 EXECUTION = BrokerFill("e-1", "old", "AAPL", Side.SELL, D(10), D("98.50"), AT, D(10))
 
 
-def synced(cycle: Cycle, broker: FakeBroker) -> BrokerState:
+def synced(cycle: Cycle, broker: FakeBroker, *, set_configuration: bool = False) -> BrokerState:
     payloads = FakePayloads()
-    ref = sync_broker(cycle, broker=broker, payloads=payloads, clock=FakeClock(AT))
+    ref = sync_broker(
+        cycle,
+        symbols=SYMBOLS,
+        set_configuration=set_configuration,
+        broker=broker,
+        payloads=payloads,
+        clock=FakeClock(AT),
+    )
     return load_state(payloads.get(ref))
 
 
@@ -53,6 +64,8 @@ def test_two_snapshots_of_one_minute_lie_beside_each_other() -> None:
     refs = [
         sync_broker(
             CYCLE,
+            symbols=SYMBOLS,
+            set_configuration=False,
             broker=FakeBroker(orders_by_id=orders),
             payloads=payloads,
             clock=FakeClock(AT + timedelta(seconds=later)),
@@ -60,6 +73,29 @@ def test_two_snapshots_of_one_minute_lie_beside_each_other() -> None:
         for later, orders in ((0, {}), (1, {"o": an_order()}))
     ]
     assert [len(load_state(payloads.get(ref)).orders) for ref in refs] == [0, 1]
+
+
+def test_the_account_s_set_up_is_read_once_a_session() -> None:
+    broker = FakeBroker(configured=MARGIN, not_traded={"MSFT", "SPY"})
+    first = synced(cycle_at(OPEN), broker).configuration
+    assert first == replace(MARGIN, untradable=("MSFT",))
+    assert "configure" not in broker.calls  # reading changes nothing
+    assert synced(cycle_at(OPEN + timedelta(minutes=1)), broker).configuration is None
+
+
+def test_a_wrong_set_up_is_set_right_where_a_parameter_says_so() -> None:
+    broker = FakeBroker(configured=MARGIN)
+    state = synced(cycle_at(OPEN), broker, set_configuration=True)
+    assert state.configuration == WANTED_CONFIGURATION == broker.configured
+    assert broker.calls.count("configure") == 1
+    synced(cycle_at(OPEN), broker, set_configuration=True)
+    assert broker.calls.count("configure") == 1  # what is right is left alone
+
+
+@pytest.mark.parametrize("method", ["configuration", "configure", "untradable"])
+def test_a_set_up_that_cannot_be_read_stops_no_run(method: str) -> None:
+    broker = FakeBroker(configured=MARGIN, faults=[Fault(method, UNREACHABLE)])
+    assert synced(cycle_at(OPEN), broker, set_configuration=True).configuration is None
 
 
 def test_the_brokers_clock_is_asked_once_a_session() -> None:

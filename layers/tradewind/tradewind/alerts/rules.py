@@ -14,6 +14,8 @@ from tradewind.market.bar import to_iso
 from tradewind.market.bar_months import month_text
 from tradewind.market.session import Session
 from tradewind.market.verdict import HeldBar, Reason, RejectedBar
+from tradewind.orders.comparison import OrderComparison
+from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.control import SwitchChange, SwitchState
 from tradewind.orders.model import (
     BrokerFill,
@@ -25,6 +27,8 @@ from tradewind.orders.model import (
 from tradewind.portfolio.cash import CashDifference
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding, Trade
+from tradewind.risk.locks import Lock
+from tradewind.risk.protections import Protection
 
 # Loss of a sale, as a fraction of what the shares cost -> severity. The owner's stop is 1.5 %.
 LOSS_SEVERITIES = (
@@ -191,6 +195,57 @@ def alert_of_switch_change(change: SwitchChange) -> Alert:
         f"{change.account}: {change.previous} -> {change.state} by {change.who}: {change.why}",
         change.at,
         f"{change.account}|{change.number}",
+    )
+
+
+def alert_of_lock(account: str, lock: Lock) -> Alert:
+    """Entries stand still from now on; told once a lock."""
+    if lock.symbol is None:
+        severity = ERROR
+    else:
+        severity = INFO if lock.code == Protection.COOLDOWN else WARNING
+    return Alert(
+        "entries_locked",
+        severity,
+        f"{account}: {lock.symbol or 'all symbols'}: {lock.reason} "
+        f"({lock.code}, until {to_iso(lock.until)})",
+        lock.since,
+        str(lock.lock_id(account)),
+    )
+
+
+def alert_of_configuration(
+    account: str, configuration: AccountConfiguration, session: date, at: datetime
+) -> Alert | None:
+    """The brokerage account is not set up as wanted; once a session. None when it is."""
+    faults = list(configuration.faults())
+    if configuration.untradable:
+        faults.append("not traded by the broker: " + ", ".join(configuration.untradable))
+    if not faults:
+        return None
+    return Alert(
+        "account_configuration",
+        CRITICAL if configuration.faults() else WARNING,
+        f"{account}: {'; '.join(faults)}",
+        at,
+        f"{account}|{session}",
+    )
+
+
+def alert_of_order_comparison(account: str, comparison: OrderComparison, as_of: datetime) -> Alert:
+    """The orders at the broker are not those that were committed; told again when they change."""
+    parts = []
+    if comparison.uncommitted:
+        parts.append(f"no intent is on record for {', '.join(comparison.uncommitted)}")
+    if comparison.unlisted:
+        parts.append(f"the broker shows no order of {', '.join(comparison.unlisted)}")
+    return Alert(
+        "orders_differ",
+        CRITICAL,
+        f"{account}: {comparison.orders} orders of ours at the broker, {comparison.intents} "
+        f"intents that it took: {'; '.join(parts)}",
+        as_of,
+        "|".join((account, *comparison.uncommitted, "-", *comparison.unlisted)),
     )
 
 

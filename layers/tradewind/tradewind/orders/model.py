@@ -7,6 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from tradewind.orders.configuration import AccountConfiguration
+
 
 class Side(StrEnum):
     BUY = "buy"
@@ -266,7 +268,8 @@ class BrokerState:
 
     ``next_close`` is the broker's own word on when this session closes; it is asked once a session
     and None otherwise. ``listed_since``: orders that are not open any more are there only if they
-    were submitted at this time or later (None: however old).
+    were submitted at this time or later (None: however old). ``configuration`` is read once a
+    session too.
     """
 
     as_of: datetime
@@ -277,3 +280,4 @@ class BrokerState:
     next_close: datetime | None = None
     activities: tuple[BrokerActivity, ...] = ()
     listed_since: datetime | None = None
+    configuration: AccountConfiguration | None = None

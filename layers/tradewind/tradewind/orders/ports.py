@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from tradewind.orders.comparison import SentIntent
+from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.control import SwitchChange
 from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import (
@@ -74,6 +76,18 @@ class Broker(Protocol):
         """When, by the broker's own calendar, the present or the next session closes."""
         ...
 
+    def configuration(self) -> AccountConfiguration:
+        """How the account is set up; nothing is said of symbols."""
+        ...
+
+    def configure(self, configuration: AccountConfiguration) -> AccountConfiguration:
+        """Set what may be shorted and borrowed as given; the answer is what stands then."""
+        ...
+
+    def untradable(self, symbols: Sequence[str]) -> list[str]:
+        """Those of these symbols that the broker does not trade or know; a request each."""
+        ...
+
     def cancel_all(self) -> None:
         """Ask for the cancellation of every open order of the account, ours or not."""
         ...
@@ -107,6 +121,10 @@ class IntentStore(Protocol):
     def failed_protections(self, account: str, since: datetime) -> dict[str, int]:
         """How many protective intents of a symbol, decided at ``since`` or later, the broker
         refused in a row up to the newest; symbols without such are absent."""
+        ...
+
+    def sent(self, account: str, since: datetime) -> list[SentIntent]:
+        """The intents decided at ``since`` or later whose order this account's broker took."""
         ...
 
     def last_revisions(self, account: str, symbols: Sequence[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import from_iso, to_iso
+from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.model import (
     BrokerAccount,
     BrokerActivity,
@@ -40,6 +41,7 @@ def load_state(body: bytes) -> BrokerState:
             next_close=from_iso(raw["next_close"]) if raw["next_close"] else None,
             activities=tuple(_activity(item) for item in raw["activities"]),
             listed_since=from_iso(raw["listed_since"]) if raw["listed_since"] else None,
+            configuration=_configuration(raw["configuration"]),
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise InvalidInputError(f"not a broker state: {error!r}") from error
@@ -124,4 +126,15 @@ def _activity(raw: Mapping[str, Any]) -> BrokerActivity:
         day=date.fromisoformat(raw["day"]),
         symbol=raw["symbol"],
         description=raw["description"],
+    )
+
+
+def _configuration(raw: Mapping[str, Any] | None) -> AccountConfiguration | None:
+    if raw is None:
+        return None
+    return AccountConfiguration(
+        no_shorting=bool(raw["no_shorting"]),
+        max_margin_multiplier=raw["max_margin_multiplier"],
+        suspend_trade=bool(raw["suspend_trade"]),
+        untradable=tuple(raw["untradable"]),
     )

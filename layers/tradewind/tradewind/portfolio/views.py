@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from tradewind.market.bar import Bar
+from tradewind.risk.locks import Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,8 @@ class Queries(Protocol):
 
     def positions(self, account: str) -> list[PositionView]:
         """Everything held, ours and foreign, by symbol."""
+        ...
+
+    def locks(self, account: str) -> list[Lock]:
+        """The newest locks, ended ones included, newest first."""
         ...

@@ -75,6 +75,7 @@ class Funds:
     ) -> None:
         self._equity = equity
         self._buying_power = buying_power
+        self._spent, self._entries = Decimal(0), 0
         self._exposure = sum(exposure.values(), Decimal(0))
         self._allotments = allotments
         self._in_use = {
@@ -116,8 +117,25 @@ class Funds:
             own.quantity, f"{own.limited_by} of the strategy's {allotment.fraction} of equity"
         )
 
+    @property
+    def buying_power(self) -> Decimal:
+        """What is left to spend (USD)."""
+        return self._buying_power
+
+    @property
+    def spent(self) -> Decimal:
+        """What this run's entries take (USD)."""
+        return self._spent
+
+    @property
+    def entries(self) -> int:
+        """How many entries this run has decided."""
+        return self._entries
+
     def spend(self, symbol: str, usd: Decimal) -> None:
         """Take an entry's money out of what is left."""
+        self._spent += usd
+        self._entries += 1
         self._exposure += usd
         self._buying_power -= usd
         allotment = self._allotments.get(symbol)

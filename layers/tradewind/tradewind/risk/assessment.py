@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID, uuid5
 
 from tradewind.alerts.model import CRITICAL, Alert
@@ -16,12 +16,17 @@ from tradewind.market.bar import Bar, to_iso
 from tradewind.market.cycle import Cycle
 from tradewind.orders.model import IntentKind, OrderIntent
 from tradewind.orders.prices import entry_limit, initial_stop
+from tradewind.prediction.model import Prediction
 from tradewind.risk.allocation import Funds, exposure_by_symbol
 from tradewind.risk.book import Book
-from tradewind.risk.checks import EntryRequest, first_refusal
+from tradewind.risk.checks import first_refusal, size_refusal
+from tradewind.risk.entry_request import EntryRequest, Refusal, SizedEntry
 from tradewind.risk.holding import PROTECTION_REFUSED, Care, due_care
 from tradewind.risk.intents import care_intent, entry_intent, in_sending_order
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.order_checks import short_sale
+from tradewind.risk.protections import FULL_SIZE
+from tradewind.risk.restrictions import restriction_of
 from tradewind.risk.sizing import daily_atr
 from tradewind.strategies.decision import Action, Decision
 
@@ -37,7 +42,8 @@ _ACTION_OF_CARE = {
 
 @dataclass(frozen=True, slots=True)
 class StrategyWish:
-    """What a strategy wants for one symbol; ``bar`` is the newest bar it saw."""
+    """What a strategy wants for one symbol; ``bar`` is the newest bar it saw and ``prediction`` the
+    newest prediction, which ``needs_prediction`` says that it cannot do without."""
 
     symbol: str
     strategy: str
@@ -45,6 +51,8 @@ class StrategyWish:
     reason_code: str
     reason: str
     bar: Bar
+    needs_prediction: bool = False
+    prediction: Prediction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ def assess_positions(
             position.price,
             book.revisions.get(position.symbol, 0),
         )
-        if intent is not None:
+        if intent is not None and _sale_refusal(intent, book) is None:
             intents.append(intent)
             if care.code == PROTECTION_REFUSED:
                 alerts.append(_alert_of_refused_protection(intent))
@@ -141,7 +149,7 @@ def _assess_symbol(
     wished_exit = (wish.reason_code, wish.reason) if wish.action is Action.EXIT else None
     care = due_care(cycle, wish.symbol, wish.bar.close, book, limits, wished_exit)
     if care is not None:
-        return _decision_of_care(cycle, wish, care), care_intent(
+        intent = care_intent(
             cycle,
             wish.strategy,
             wish.symbol,
@@ -149,11 +157,20 @@ def _assess_symbol(
             wish.bar.close,
             book.revisions.get(wish.symbol, 0),
         )
+        refusal = _sale_refusal(intent, book)
+        if refusal is not None:
+            idle = Action.HOLD if held else Action.WAIT
+            return _decision(cycle, wish, idle, refusal.code, refusal.reason), None
+        return _decision_of_care(cycle, wish, care), intent
     if held:
         return _decision(cycle, wish, Action.HOLD, wish.reason_code, wish.reason), None
     if wish.action is not Action.ENTER:
         return _decision(cycle, wish, Action.WAIT, wish.reason_code, wish.reason), None
     return _assess_entry(cycle, wish, book, limits, funds)
+
+
+def _sale_refusal(intent: OrderIntent | None, book: Book) -> Refusal | None:
+    return None if intent is None else short_sale(intent, book.held(intent.symbol))
 
 
 def _decision_of_care(cycle: Cycle, wish: StrategyWish, care: Care) -> Decision:
@@ -181,8 +198,19 @@ def _assess_entry(
             unresolved=book.unresolved,
             foreign=book.positions.get(wish.symbol),
             limits=limits,
+            mode=cycle.mode,
             differences=book.differences,
             strangers=book.strangers,
+            switch=book.switch,
+            locks=book.protected.locks,
+            bar_starts=book.bar_starts.get(wish.symbol, ()),
+            recent_minutes=book.recent_minutes,
+            needs_prediction=wish.needs_prediction,
+            prediction=wish.prediction,
+            decided_before=(wish.strategy, wish.symbol) in book.decided,
+            restriction=restriction_of(book.restrictions, wish.symbol, cycle.session.date),
+            tradable=wish.symbol not in book.untradable,
+            configuration_faults=book.configuration_faults,
         )
     )
     if refusal is not None or book.account is None:
@@ -197,27 +225,47 @@ def _assess_entry(
         atr=daily_atr(book.daily.get(wish.symbol, ()), limits.daily_atr_sessions),
         limits=limits,
     )
-    if size.quantity == 0:
+    quantity = (size.quantity * book.protected.size_factor).to_integral_value(ROUND_FLOOR)
+    limited_by = size.limited_by
+    if book.protected.size_factor != FULL_SIZE:
+        limited_by = f"{limited_by}; {book.protected.size_reason}"
+    if quantity == 0:
         return _decision(
             cycle,
             wish,
             Action.WAIT,
             "no_size",
-            f"not one share is worth buying at {price}: limited by {size.limited_by}",
+            f"not one share is worth buying at {price}: limited by {limited_by}",
         ), None
-    funds.spend(wish.symbol, size.quantity * price)
+    refusal = size_refusal(
+        SizedEntry(
+            symbol=wish.symbol,
+            quantity=quantity,
+            limit_price=price,
+            last_price=wish.bar.close,
+            buying_power=funds.buying_power,
+            limits=limits,
+            capital_today=book.capital_today,
+            capital_in_run=funds.spent,
+            entries_today=book.entries_today,
+            entries_in_run=funds.entries,
+        )
+    )
+    if refusal is not None:
+        return _decision(cycle, wish, Action.WAIT, refusal.code, refusal.reason), None
+    funds.spend(wish.symbol, quantity * price)
     intent = entry_intent(
         cycle,
         wish.strategy,
         wish.symbol,
-        quantity=size.quantity,
+        quantity=quantity,
         limit_price=price,
         stop_price=stop,
         decision_price=wish.bar.close,
         expires_at=cycle.run_at + limits.entry_lifetime,
-        reason=f"{wish.reason_code}: {wish.reason}; size limited by {size.limited_by}",
+        reason=f"{wish.reason_code}: {wish.reason}; size limited by {limited_by}",
     )
-    decision = _decision(cycle, wish, Action.ENTER, wish.reason_code, wish.reason, size.quantity)
+    decision = _decision(cycle, wish, Action.ENTER, wish.reason_code, wish.reason, quantity)
     return decision, intent
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradewind.market.ports import DailyBar
+from tradewind.orders.control import SwitchState
 from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
 from tradewind.portfolio.model import Holding
 from tradewind.risk.allocation import Allotment
+from tradewind.risk.protections import Protected
+from tradewind.risk.restrictions import Restriction
 
 if TYPE_CHECKING:
     from tradewind.portfolio.differences import QuantityDifference
@@ -31,6 +34,12 @@ class Book:
     deployment; ``failed_protection`` counts how often in a row a symbol's protection was refused
     (a symbol whose last one was not may be absent). ``allotments`` say how much of the account the
     symbol's strategy may use (all of it where a symbol has none).
+
+    ``switch`` is the trading switch, None when it could not be read. ``protected`` are the locks in
+    force and the size they leave. ``bar_starts`` are each symbol's bars in ``recent_minutes``, the
+    regular minutes up to the decided one. ``decided`` are the strategies and symbols that have a
+    decision on this minute; ``entries_today`` and ``capital_today`` (USD) what was committed in
+    this session. ``untradable`` and ``configuration_faults`` are the broker's word of the morning.
     """
 
     account: BrokerAccount | None
@@ -48,6 +57,16 @@ class Book:
     strangers: Sequence[BrokerOrder] = ()
     failed_protection: Mapping[str, int] = field(default_factory=dict)
     allotments: Mapping[str, Allotment] = field(default_factory=dict)
+    switch: SwitchState | None = SwitchState.ACTIVE
+    protected: Protected = field(default_factory=Protected)
+    bar_starts: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
+    recent_minutes: Sequence[datetime] = ()
+    decided: Collection[tuple[str, str]] = ()
+    restrictions: Sequence[Restriction] = ()
+    entries_today: int = 0
+    capital_today: Decimal = Decimal(0)
+    untradable: Collection[str] = ()
+    configuration_faults: Sequence[str] = ()
 
     def ours(self, symbol: str) -> list[BrokerOrder]:
         """Our open orders of a symbol; foreign ones protect nothing of ours and are never

@@ -16,7 +16,11 @@ class RiskLimits:
     max_symbol_exposure: Decimal = Decimal("0.25")
     max_exposure: Decimal = Decimal(1)
     min_notional: Decimal = Decimal(100)  # USD
-    max_daily_drawdown: Decimal = Decimal("0.10")
+    max_notional: Decimal | None = None  # USD of one entry; None: the caps alone decide
+    max_capital_per_day: Decimal = Decimal(2_000_000)  # USD of a session's entries together
+    max_entries_per_minute: int = 10
+    max_entries_per_day: int = 200
+    max_price_deviation: Decimal = Decimal("0.01")  # of an entry's limit from the last price
     no_entry_after_open: timedelta = timedelta(minutes=5)
     no_entry_before_close: timedelta = timedelta(minutes=15)
     flat_before_close: timedelta = timedelta(minutes=5)

@@ -66,6 +66,28 @@ def positions(account: str, *, database: Readable) -> dict[str, Any]:
     return {"account": account, "positions": [_position(view) for view in held]}
 
 
+def locks(account: str, at: datetime, *, database: Readable) -> dict[str, Any]:
+    """Why entries stand still, and until when; ``active`` as of ``at``. The newest hundred, those
+    that end last first."""
+    with database.reading() as queries:
+        found = queries.locks(account)
+    return {
+        "account": account,
+        "locks": [
+            {
+                "lock_id": str(lock.lock_id(account)),
+                "symbol": lock.symbol,
+                "code": lock.code,
+                "reason": lock.reason,
+                "since": to_iso(lock.since),
+                "until": to_iso(lock.until),
+                "active": lock.holds(at),
+            }
+            for lock in found
+        ],
+    }
+
+
 def _position(view: PositionView) -> dict[str, Any]:
     return {
         "symbol": view.symbol,

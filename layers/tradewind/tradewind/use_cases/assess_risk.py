@@ -1,26 +1,42 @@
-"""Decide one minute: strategies wish, risk assesses, everything is committed at once."""
+"""Decide one minute: strategies wish, risk assesses, everything is committed at once.
+
+However many the symbols, a minute costs at most ten statements: the lock, one that reads all but
+bars, split factors, bars (twice where a symbol is new), and where something is held or to be
+entered highs, daily ranges (likewise) and holes; one that writes everything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tradewind.market.bar import Bar
+from tradewind.alerts.rules import alert_of_lock
+from tradewind.errors import ControlUnavailableError, InvalidInputError
+from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.cycle import Cycle
+from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
+from tradewind.orders.control import SwitchState, TradingControl
+from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import OrderIntent
 from tradewind.orders.resolution import unseen
-from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding
 from tradewind.prediction.model import Prediction
 from tradewind.risk.allocation import NO_ALLOTMENTS, Allotment
 from tradewind.risk.assessment import StrategyWish, assess
 from tradewind.risk.book import Book
+from tradewind.risk.closed_trips import closed_trips
+from tradewind.risk.data_checks import LIQUID_MINUTES
+from tradewind.risk.equity import change_since_close
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.locks import Lock
+from tradewind.risk.protections import EquityChange, Protected, ProtectionSettings, protect
+from tradewind.risk.restrictions import Restriction
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Strategy, Wish
 from tradewind.tradelog.rules import message_of_alert
+from tradewind.use_cases.standing import Outcome, Standing, StandingQuestion
 from tradewind.use_cases.unit_of_work import Database, Stores
 
 # A last good prediction older than this is refused.
@@ -28,6 +44,9 @@ PREDICTION_AGE_LIMIT = timedelta(minutes=15)
 # How long before the open this session's protective intents begin; what was refused in an earlier
 # session says nothing about this one.
 PREPARATION = timedelta(hours=1)
+# The shortest session there is (a half-day), in minutes, and the most days from one to the next.
+SHORTEST_SESSION = 210
+LONGEST_BREAK = timedelta(days=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +59,24 @@ class Assessed:
     intents: tuple[OrderIntent, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RiskRules:
+    """What risk is told by whoever deploys."""
+
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    protections: ProtectionSettings = field(default_factory=ProtectionSettings)
+    restrictions: Sequence[Restriction] = ()
+
+
 def assess_risk(
     cycle: Cycle,
     predictions: Sequence[Prediction],
     *,
     strategies: Mapping[str, Strategy],
-    limits: RiskLimits,
+    rules: RiskRules,
     sessions: SessionTable,
     database: Database,
+    control: TradingControl,
     allotments: Mapping[str, Allotment] = NO_ALLOTMENTS,
 ) -> Assessed:
     """One transaction under the account's lock. ``strategies`` is by symbol: a symbol belongs to
@@ -55,39 +84,86 @@ def assess_risk(
     last decided one decides nothing; the intents it committed when it was decided are handed out
     again if they have no outcome, because the run that committed them may have died before it sent
     them."""
+    switch = _switch(control, cycle.account)
+    around = _sessions_around(cycle, sessions, rules.protections)
     with database.transaction() as stores:
         stores.cycles.lock_account(cycle.account)
-        newest = stores.cycles.newest_decided(cycle.account)
-        if newest is not None and newest >= cycle.bar_time:
-            return _already_decided(stores, cycle, newest)
-        stores.predictions.save(predictions)
-        holdings = {
-            holding.symbol: holding
-            for holding in stores.holdings.all(cycle.account)
-            if holding.quantity > 0
-        }
+        standing = stores.runs.standing(cycle, _question(cycle, predictions, strategies, around))
+        if standing.newest_decided is not None and standing.newest_decided >= cycle.bar_time:
+            return _already_decided(standing, cycle)
+        holdings = {one.symbol: one for one in standing.holdings if one.quantity > 0}
         seen = _bars_seen(stores, cycle, strategies, holdings)
-        known = _predictions(stores, cycle, predictions, strategies)
+        known = {one.symbol: one for one in predictions} | {
+            one.symbol: replace(one, stale=True) for one in standing.predictions
+        }
         wishes = _wishes(cycle.bar_time, strategies, known, holdings, seen)
+        protected = _protected(cycle, standing, holdings, around, rules.protections)
         book = replace(
-            _book(stores, cycle, wishes, holdings, seen, sessions, limits), allotments=allotments
+            _book(stores, cycle, wishes, standing, holdings, seen, sessions, strategies, rules),
+            allotments=allotments,
+            switch=switch,
+            protected=protected,
         )
-        assessment = assess(cycle, wishes, book, limits)
-        stores.decisions.save(assessment.decisions)
-        stores.intents.add(assessment.intents)
-        stores.outbox.add([message_of_alert(alert) for alert in assessment.alerts])
-        stores.cycles.decided(cycle.account, cycle.bar_time, cycle.session.date, cycle.execution)
+        assessment = assess(cycle, wishes, book, rules.limits)
+        begun = _begun(protected, standing, cycle.account)
+        alerts = [*assessment.alerts, *(alert_of_lock(cycle.account, lock) for lock in begun)]
+        outcome = Outcome(
+            predictions=predictions,
+            decisions=assessment.decisions,
+            intents=assessment.intents,
+            messages=[message_of_alert(alert) for alert in alerts],
+            locks=begun,
+        )
+        stores.runs.leave(cycle, outcome)
     return Assessed("decided", len(assessment.decisions), assessment.intents)
 
 
-def _already_decided(stores: Stores, cycle: Cycle, newest: datetime) -> Assessed:
-    if newest > cycle.bar_time:
-        return Assessed("superseded", 0, ())
-    unsent = tuple(
-        intent
-        for intent in stores.intents.without_outcome(cycle.account)
-        if intent.bar_time == cycle.bar_time
+def _switch(control: TradingControl, account: str) -> SwitchState | None:
+    """None when it cannot be read, or says what it never says."""
+    try:
+        return control.switch(account).state
+    except (ControlUnavailableError, InvalidInputError):
+        return None
+
+
+def _sessions_around(
+    cycle: Cycle, sessions: SessionTable, settings: ProtectionSettings
+) -> list[Session]:
+    """Enough to count the protections' minutes back and their locks on."""
+    back = (settings.looks_back // SHORTEST_SESSION + 1) * LONGEST_BREAK
+    ahead = (max(settings.looks_back // SHORTEST_SESSION, settings.locking_sessions) + 1) * (
+        LONGEST_BREAK
     )
+    first = max(cycle.session.date - back, sessions.first_day)
+    last = min(cycle.session.date + ahead, sessions.last_day)
+    return sessions.between(first, last)
+
+
+def _question(
+    cycle: Cycle,
+    predictions: Sequence[Prediction],
+    strategies: Mapping[str, Strategy],
+    around: Sequence[Session],
+) -> StandingQuestion:
+    return StandingQuestion(
+        symbols=sorted(strategies),
+        session_since=cycle.session.open - PREPARATION,
+        trades_since=around[0].open,
+        # Where a symbol that needs one has none (inference failed, or its bar is missing), its last
+        # good one counts, marked stale, up to the age limit: none is better than an old one.
+        predicted=sorted(
+            symbol
+            for symbol, strategy in strategies.items()
+            if strategy.needs_prediction and symbol not in {one.symbol for one in predictions}
+        ),
+        predicted_since=cycle.bar_time - PREDICTION_AGE_LIMIT,
+    )
+
+
+def _already_decided(standing: Standing, cycle: Cycle) -> Assessed:
+    if standing.newest_decided != cycle.bar_time:
+        return Assessed("superseded", 0, ())
+    unsent = tuple(one for one in standing.unresolved if one.bar_time == cycle.bar_time)
     return Assessed("decided" if unsent else "superseded", 0, unsent)
 
 
@@ -97,38 +173,15 @@ def _bars_seen(
     strategies: Mapping[str, Strategy],
     holdings: Mapping[str, Holding],
 ) -> dict[str, list[Bar]]:
-    """The newest bars of every symbol that has a strategy or is held, as many as its strategy looks
-    at, whatever others need, split-adjusted by what is known to this run."""
+    """The newest bars of every symbol that has a strategy or is held, split-adjusted by what is
+    known to this run: as many as any strategy looks at, and as tell a halt from a thin symbol."""
     symbols = sorted({*strategies, *holdings})
-    needed = max((strategy.bars_needed for strategy in strategies.values()), default=1)
+    needed = max([LIQUID_MINUTES, *(one.bars_needed for one in strategies.values())])
     factors = stores.factors.table(symbols)
-    own = {symbol: strategy.bars_needed for symbol, strategy in strategies.items()}
     return {
-        symbol: factors.adjusted(bars[-own.get(symbol, 1) :], cycle.run_at)
+        symbol: factors.adjusted(bars, cycle.run_at)
         for symbol, bars in stores.bars.recent(symbols, cycle.bar_time, needed).items()
     }
-
-
-def _predictions(
-    stores: Stores,
-    cycle: Cycle,
-    made: Sequence[Prediction],
-    strategies: Mapping[str, Strategy],
-) -> Mapping[str, Prediction]:
-    """This run's predictions; where a symbol that needs one has none (inference failed, or its bar
-    is missing), its last good one, marked stale, up to the age limit: no prediction is better than
-    an old one."""
-    known = {prediction.symbol: prediction for prediction in made}
-    without = sorted(
-        symbol
-        for symbol, strategy in strategies.items()
-        if strategy.needs_prediction and symbol not in known
-    )
-    if without:
-        since = cycle.bar_time - PREDICTION_AGE_LIMIT
-        for last in stores.predictions.last_good(without, since, cycle.bar_time):
-            known[last.symbol] = replace(last, stale=True)
-    return known
 
 
 def _wishes(
@@ -151,11 +204,17 @@ def _wishes(
         view = MarketView(
             symbol=symbol,
             minute=minute,
-            bars=bars,
+            bars=bars[-strategy.bars_needed :],
             prediction=predictions.get(symbol),
             holding=symbol in holdings,
         )
-        wishes.append(_wish_of(symbol, strategy.name, strategy.decide(view), bars[-1]))
+        wishes.append(
+            replace(
+                _wish_of(symbol, strategy.name, strategy.decide(view), bars[-1]),
+                needs_prediction=strategy.needs_prediction,
+                prediction=view.prediction,
+            )
+        )
     return wishes
 
 
@@ -163,71 +222,106 @@ def _wish_of(symbol: str, strategy: str, wish: Wish, newest: Bar) -> StrategyWis
     return StrategyWish(symbol, strategy, wish.action, wish.reason_code, wish.reason, newest)
 
 
+def _protected(
+    cycle: Cycle,
+    standing: Standing,
+    holdings: Mapping[str, Holding],
+    around: Sequence[Session],
+    settings: ProtectionSettings,
+) -> Protected:
+    account, mark = standing.account, standing.equity
+    change = EquityChange(
+        since_close=change_since_close(account.equity, account.last_equity, standing.transfers)
+        if account is not None
+        else None,
+        from_peak=mark.from_peak if mark is not None else None,
+        peak_at=mark.peak_at if mark is not None else None,
+    )
+    held = {symbol: holding.quantity for symbol, holding in holdings.items()}
+    trips = closed_trips(standing.trades, held)
+    return protect(cycle.run_at, trips, change, around, settings, standing.locks)
+
+
+def _begun(protected: Protected, standing: Standing, account: str) -> list[Lock]:
+    """The locks that were not there before."""
+    known = {lock.lock_id(account) for lock in standing.locks}
+    return [lock for lock in protected.locks if lock.lock_id(account) not in known]
+
+
 def _book(
     stores: Stores,
     cycle: Cycle,
     wishes: Sequence[StrategyWish],
+    standing: Standing,
     holdings: Mapping[str, Holding],
     seen: Mapping[str, Sequence[Bar]],
     sessions: SessionTable,
-    limits: RiskLimits,
+    strategies: Mapping[str, Strategy],
+    rules: RiskRules,
 ) -> Book:
     opened = {
         symbol: holding.opened_at.replace(second=0, microsecond=0)
         for symbol, holding in holdings.items()
         if holding.opened_at is not None
     }
-    snapshot = stores.accounts.latest(cycle.account)
     entering = [wish.symbol for wish in wishes if wish.action is Action.ENTER]
+    entering = [symbol for symbol in entering if symbol not in holdings]
+    as_of, configuration = standing.broker_as_of, standing.configuration
+    count = rules.limits.daily_atr_sessions + 1
+    looked_at = {symbol: seen[symbol][-strategies[symbol].bars_needed :] for symbol in entering}
     return Book(
-        account=snapshot[1] if snapshot else None,
-        broker_as_of=snapshot[0] if snapshot else None,
+        account=standing.account,
+        broker_as_of=as_of,
         holdings=holdings,
-        positions={p.symbol: p for p in stores.holdings.broker_positions(cycle.account)},
-        open_orders=stores.orders.open(cycle.account),
-        orders_of_ours=orders_at_work(stores, cycle.account, snapshot[0] if snapshot else None),
-        unresolved=stores.intents.without_outcome(cycle.account),
+        positions={position.symbol: position for position in standing.positions},
+        open_orders=[known.order for known in standing.open_orders],
+        orders_of_ours=orders_at_work(standing.open_orders, standing.orders_of_ours, as_of),
+        unresolved=standing.unresolved,
         highs=stores.bars.highs_since(opened, cycle.bar_time) if opened else {},
-        daily=stores.bars.daily(entering, cycle.session.date, limits.daily_atr_sessions + 1)
-        if entering
-        else {},
-        revisions=stores.intents.last_revisions(cycle.account, [wish.symbol for wish in wishes]),
-        missing=_missing(stores, cycle, entering, seen, sessions),
-        differences=_unexplained(stores, cycle.account, snapshot[0]) if snapshot else (),
-        strangers=stores.orders.strangers(cycle.account),
-        failed_protection=stores.intents.failed_protections(
-            cycle.account, cycle.session.open - PREPARATION
-        ),
+        daily=stores.bars.daily(entering, cycle.session.date, count) if entering else {},
+        revisions=standing.revisions,
+        missing=_missing(stores, cycle, looked_at, sessions),
+        differences=[one for one in standing.differences if as_of and one.is_unexplained(as_of)],
+        strangers=standing.strangers,
+        failed_protection=standing.failed_protection,
+        bar_starts={symbol: [bar.start for bar in seen[symbol]] for symbol in entering},
+        recent_minutes=_recent_minutes(cycle, sessions) if entering else (),
+        decided=standing.decided,
+        restrictions=rules.restrictions,
+        entries_today=standing.entries_today,
+        capital_today=standing.capital_today,
+        untradable=configuration.untradable if configuration is not None else (),
+        configuration_faults=configuration.faults() if configuration is not None else (),
     )
 
 
-def orders_at_work(stores: Stores, account: str, as_of: datetime | None) -> dict[str, str]:
+def orders_at_work(
+    open_orders: Sequence[KnownOrder], intent_of: Mapping[str, str], as_of: datetime | None
+) -> dict[str, str]:
     """order_id -> intent_id of the orders that are ours, without the open ones that the broker does
     not show any more: they protect nothing, and what is due must not wait for them. ``as_of``: when
     the newest snapshot was read."""
-    gone = unseen(stores.orders.open_known(account), as_of) if as_of is not None else set()
-    return {
-        order_id: intent_id
-        for order_id, intent_id in stores.orders.intent_of(account).items()
-        if order_id not in gone
-    }
-
-
-def _unexplained(stores: Stores, account: str, as_of: datetime) -> list[QuantityDifference]:
-    """Quantities that the newest snapshot, read at ``as_of``, showed to differ unexplained."""
-    return [one for one in stores.holdings.differences(account) if one.is_unexplained(as_of)]
+    gone = unseen(open_orders, as_of) if as_of is not None else set()
+    return {order_id: intent for order_id, intent in intent_of.items() if order_id not in gone}
 
 
 def _missing(
     stores: Stores,
     cycle: Cycle,
-    symbols: Sequence[str],
-    seen: Mapping[str, Sequence[Bar]],
+    looked_at: Mapping[str, Sequence[Bar]],
     sessions: SessionTable,
 ) -> dict[str, list[datetime]]:
     """The holes among the bars that entries are decided on."""
-    if not symbols:
+    if not looked_at:
         return {}
-    since = {symbol: seen[symbol][0].start for symbol in symbols}
+    since = {symbol: bars[0].start for symbol, bars in looked_at.items()}
     between = sessions.between(min(since.values()).date(), cycle.session.date)
     return stores.gaps.missing(since, between, cycle.run_at)
+
+
+def _recent_minutes(cycle: Cycle, sessions: SessionTable) -> list[datetime]:
+    """The regular minutes of the session before and of this one, up to the decided minute."""
+    before = sessions.previous(cycle.session.date)
+    minutes = [before.open + number * MINUTE for number in range(before.minutes)]
+    count = (cycle.bar_time - cycle.session.open) // MINUTE + 1
+    return minutes + [cycle.session.open + number * MINUTE for number in range(count)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from tradewind.errors import RetryableError, ThrottledError
+from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.control import RequestPurpose, TradingControl
 from tradewind.orders.model import (
     BrokerAccount,
@@ -105,6 +106,18 @@ class _CheckedBroker:
     def account(self) -> BrokerAccount:
         self._before_read()
         return self._broker.account()
+
+    def configuration(self) -> AccountConfiguration:
+        self._before_read()
+        return self._broker.configuration()
+
+    def configure(self, configuration: AccountConfiguration) -> AccountConfiguration:
+        self._before_change()
+        return self._broker.configure(configuration)
+
+    def untradable(self, symbols: Sequence[str]) -> list[str]:
+        self._before_read()
+        return self._broker.untradable(symbols)
 
     def next_close(self) -> datetime:
         self._before_read()

@@ -6,13 +6,15 @@ Fills are polled: no process of ours is resident, so nobody listens to the broke
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tradewind.errors import RetryableError
+from tradewind.errors import BrokerRejectedError, RetryableError
 from tradewind.market.cycle import Cycle
+from tradewind.orders.configuration import WANTED_CONFIGURATION, AccountConfiguration
 from tradewind.orders.model import (
     BrokerFill,
     BrokerOrder,
@@ -24,6 +26,8 @@ from tradewind.orders.model import (
 from tradewind.orders.ports import Broker
 from tradewind.orders.snapshot import dump_state
 from tradewind.use_cases.ports import Clock, PayloadRef, Payloads
+
+logger = logging.getLogger(__name__)
 
 # Longer than any outage worth healing by itself: a long weekend, and a week to notice.
 LONG_WINDOW = timedelta(days=10)
@@ -68,13 +72,41 @@ def read_broker_state(broker: Broker, clock: Clock, since: datetime) -> BrokerSt
     )
 
 
-def sync_broker(cycle: Cycle, *, broker: Broker, payloads: Payloads, clock: Clock) -> PayloadRef:
+def sync_broker(
+    cycle: Cycle,
+    *,
+    symbols: Sequence[str],
+    set_configuration: bool,
+    broker: Broker,
+    payloads: Payloads,
+    clock: Clock,
+) -> PayloadRef:
     """The snapshot the run decides on, passed on by reference. The session's first one also holds
-    what the broker's own clock says of the session."""
+    what the broker's own clock says of the session, how the account is set up and which of
+    ``symbols`` are not traded. With ``set_configuration`` a set-up that is not the wanted one is
+    changed to it first."""
     state = read_broker_state(broker, clock, _since(cycle, clock))
     if cycle.bar_time == cycle.session.open:
-        state = replace(state, next_close=broker.next_close())
+        state = replace(
+            state,
+            next_close=broker.next_close(),
+            configuration=_configuration(broker, symbols, set_configuration),
+        )
     return _pass_on(cycle, "broker", state, payloads)
+
+
+def _configuration(
+    broker: Broker, symbols: Sequence[str], set_it: bool
+) -> AccountConfiguration | None:
+    """None when the broker does not tell: the last one read counts on."""
+    try:
+        found = broker.configuration()
+        if set_it and found.faults():
+            found = broker.configure(WANTED_CONFIGURATION)
+        return replace(found, untradable=tuple(broker.untradable(symbols)))
+    except (RetryableError, BrokerRejectedError) as error:
+        logger.warning("the account's configuration was not read: %s", error)
+        return None
 
 
 def follow_orders(

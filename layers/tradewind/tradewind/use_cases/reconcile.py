@@ -173,9 +173,12 @@ def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits) -> Assessment:
     holdings = {
         holding.symbol: holding for holding in stores.holdings.all(account) if holding.quantity > 0
     }
-    open_orders = stores.orders.open(account)
+    open_known = stores.orders.open_known(account)
+    open_orders = [known.order for known in open_known]
     snapshot = stores.accounts.latest(account)
-    intent_of = orders_at_work(stores, account, snapshot[0] if snapshot else None)
+    intent_of = orders_at_work(
+        open_known, stores.orders.intent_of(account), snapshot[0] if snapshot else None
+    )
     ours = [order for order in open_orders if order.order_id in intent_of]
     intents = {
         intent.intent_id: intent

@@ -13,11 +13,13 @@ from datetime import datetime
 
 from tradewind.alerts.rules import alert_of_late_arrival
 from tradewind.market.cycle import Cycle
+from tradewind.orders.comparison import OrderComparison
 from tradewind.orders.ids import owner_of, tag_of
 from tradewind.orders.life import KnownOrder, merge
 from tradewind.orders.model import BrokerOrder, BrokerState
 from tradewind.orders.resolution import late_arrivals, resolve, to_look_up
 from tradewind.use_cases.book_fills import FillNews, book_fills
+from tradewind.use_cases.check_account import check_configuration, check_orders, mark_equity
 from tradewind.use_cases.check_books import check_cash, check_deployment, check_quantities
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
@@ -26,12 +28,14 @@ from tradewind.use_cases.unit_of_work import Stores
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """How much was new. ``look_up``: the broker's ids of orders that are on record as open and that
-    the snapshot did not show: to be asked for one by one, until then nothing about them changes."""
+    the snapshot did not show: to be asked for one by one, until then nothing about them changes.
+    ``comparison``: orders against intents; None of a snapshot that is not the newest."""
 
     orders: int
     fills: int
     resolved: int
     look_up: tuple[str, ...] = ()
+    comparison: OrderComparison | None = None
 
 
 def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorded:
@@ -63,12 +67,16 @@ def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorde
     activities = stores.activities.add(account, state.activities, state.as_of)
     check_cash(stores, account, state, booked.new, activities, newest=newest)
     look_up: list[str] = []
+    comparison: OrderComparison | None = None
     if newest:
         stores.accounts.add(account, state.account, state.as_of)
+        mark_equity(stores, cycle, state)
+        check_configuration(stores, cycle, state)
         check_deployment(stores, cycle, state.as_of, shown)
         check_quantities(stores, account, state, shown, booked)
         look_up = to_look_up(stores.orders.open_known(account), shown, state.as_of)
-    return Recorded(changed, len(booked.new), resolved, tuple(look_up))
+        comparison = check_orders(stores, cycle, state, shown)
+    return Recorded(changed, len(booked.new), resolved, tuple(look_up), comparison)
 
 
 def _merged(

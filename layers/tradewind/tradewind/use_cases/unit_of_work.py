@@ -12,6 +12,7 @@ from tradewind.alerts.model import AlertStore
 from tradewind.features.ports import IndicatorStore
 from tradewind.market.bar_months import BarMonths
 from tradewind.market.ports import BarLoad, BarStore, BarTraceStore, FactorStore, GapStore
+from tradewind.orders.configuration import ConfigurationStore
 from tradewind.orders.ports import FillStore, IntentStore, OrderStore, SwitchChangeStore
 from tradewind.portfolio.ports import (
     AccountStore,
@@ -21,8 +22,11 @@ from tradewind.portfolio.ports import (
     TradeStore,
 )
 from tradewind.prediction.model import ModelCard, Prediction
+from tradewind.risk.equity import EquityStore
+from tradewind.risk.locks import LockStore
 from tradewind.strategies.decision import Decision
 from tradewind.tradelog.model import Outbox, TradeEventStore
+from tradewind.use_cases.standing import RunStore
 
 
 class CycleStore(Protocol):
@@ -97,6 +101,10 @@ class Stores:
     trade_events: TradeEventStore
     outbox: Outbox
     models: ModelStore
+    locks: LockStore
+    equity: EquityStore
+    configurations: ConfigurationStore
+    runs: RunStore
 
 
 class Database(Protocol):

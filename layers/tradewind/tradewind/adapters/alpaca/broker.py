@@ -6,7 +6,7 @@ on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from tradewind.adapters.alpaca.credentials import Credentials
 from tradewind.adapters.alpaca.parsing import (
     BrokenAnswerError,
     account_of,
+    configuration_of,
     fills_of,
     listed,
     next_close_of,
@@ -31,6 +32,7 @@ from tradewind.errors import (
     OutcomeUnknownError,
 )
 from tradewind.market.bar import to_iso
+from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.model import (
     BrokerAccount,
     BrokerActivity,
@@ -48,6 +50,7 @@ Query = dict[str, str | int]
 ORDERS_PAGE = 500  # the most that GET /v2/orders gives
 ACTIVITIES_PAGE = 100
 NOT_FOUND = 404
+CONFIGURATION = "/account/configurations"
 
 
 class AlpacaBroker:
@@ -145,6 +148,24 @@ class AlpacaBroker:
 
     def next_close(self) -> datetime:
         return next_close_of(self._read(lambda: self._client.get("/clock")))
+
+    def configuration(self) -> AccountConfiguration:
+        return configuration_of(self._read(lambda: self._client.get(CONFIGURATION)))
+
+    def configure(self, configuration: AccountConfiguration) -> AccountConfiguration:
+        # Setting the same twice is setting it: an answer that was lost is asked for again.
+        body = {
+            "no_shorting": configuration.no_shorting,
+            "max_margin_multiplier": configuration.max_margin_multiplier,
+        }
+        return configuration_of(self._read(lambda: self._client.patch(CONFIGURATION, body)))
+
+    def untradable(self, symbols: Sequence[str]) -> list[str]:
+        return [symbol for symbol in symbols if not self._is_tradable(symbol)]
+
+    def _is_tradable(self, symbol: str) -> bool:
+        raw = self._found(lambda: self._client.get(f"/assets/{symbol}"))
+        return isinstance(raw, Mapping) and raw.get("tradable") is True
 
     def _listed(
         self, query: dict[str, str], known: Mapping[str, BrokerOrder] | None = None

@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tradewind.errors import BrokerUnavailableError
+from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.ids import tag_of
 from tradewind.orders.model import (
     BrokerAccount,
@@ -218,3 +219,15 @@ def next_close_of(raw: Mapping[str, Any]) -> datetime:
         return moment(raw["next_close"])
     except WRONG as error:
         raise BrokenAnswerError(f"not a clock: {error!r} in {raw!r:.200}") from error
+
+
+def configuration_of(raw: Mapping[str, Any]) -> AccountConfiguration:
+    """From GET /v2/account/configurations. The multiplier comes as a string, "1" or "1.0"."""
+    try:
+        return AccountConfiguration(
+            no_shorting=raw["no_shorting"] is True,
+            max_margin_multiplier=f"{number(raw['max_margin_multiplier']).normalize():f}",
+            suspend_trade=raw["suspend_trade"] is not False,
+        )
+    except WRONG as error:
+        raise BrokenAnswerError(f"not a configuration: {error!r} in {raw!r:.200}") from error

@@ -35,6 +35,12 @@ from tradewind.adapters.postgres.orders import PostgresOrders
 from tradewind.adapters.postgres.portfolio import PostgresAccounts, PostgresHoldings
 from tradewind.adapters.postgres.queries import PostgresQueries
 from tradewind.adapters.postgres.report_reads import PostgresReportReads
+from tradewind.adapters.postgres.risk import (
+    PostgresConfigurations,
+    PostgresEquity,
+    PostgresLocks,
+)
+from tradewind.adapters.postgres.runs import PostgresRuns
 from tradewind.adapters.postgres.schema import check_schema
 from tradewind.adapters.postgres.splits import PostgresFactors
 from tradewind.adapters.postgres.switch_changes import PostgresSwitchChanges
@@ -95,6 +101,10 @@ class PostgresDatabase:
                 trade_events=PostgresTradeEvents(session),
                 outbox=PostgresOutbox(session),
                 models=PostgresModels(session),
+                locks=PostgresLocks(session),
+                equity=PostgresEquity(session),
+                configurations=PostgresConfigurations(session),
+                runs=PostgresRuns(session),
             )
 
     @contextlib.contextmanager

@@ -13,7 +13,7 @@ from tradewind.strategies.decision import Decision
 
 _LOCK_ACCOUNT = "SELECT pg_advisory_xact_lock(hashtextextended('account ' || :account, 0))"
 
-_NEWEST_DECIDED = "SELECT max(bar_time) FROM cycles WHERE account = :account"
+NEWEST_DECIDED = "SELECT max(bar_time) FROM cycles WHERE account = :account"
 
 _NEWEST_FINISHED = """
 SELECT bar_time FROM cycles WHERE account = :account AND finished_at IS NOT NULL
@@ -22,7 +22,7 @@ ORDER BY bar_time DESC LIMIT 1
 
 _FIRST_DECIDED = "SELECT min(bar_time) FROM cycles WHERE account = :account"
 
-_DECIDED = """
+DECIDED = """
 INSERT INTO cycles (account, bar_time, session, execution)
 VALUES (:account, :bar_time, :session, :execution)
 ON CONFLICT DO NOTHING
@@ -33,7 +33,7 @@ UPDATE cycles SET finished_at = now()
 WHERE account = :account AND bar_time = :bar_time AND finished_at IS NULL
 """
 
-_PREDICTION = (
+PREDICTION = (
     "prediction_id",
     "symbol",
     "predicted_trend",
@@ -44,7 +44,7 @@ _PREDICTION = (
     "stale",
 )
 
-_SAVE_PREDICTIONS = """
+SAVE_PREDICTIONS = """
 INSERT INTO predictions (prediction_id, symbol, predicted_trend, confidence, timestamp,
     model_version, feature_fingerprint, stale)
 SELECT prediction_id, symbol, predicted_trend, confidence, timestamp,
@@ -55,8 +55,8 @@ FROM json_to_recordset(:rows) AS given(
 ON CONFLICT DO NOTHING
 """
 
-_LAST_GOOD = f"""
-SELECT {", ".join(f"newest.{name}" for name in _PREDICTION)}
+LAST_GOOD = f"""
+SELECT {", ".join(f"newest.{name}" for name in PREDICTION)}
 FROM unnest(:symbols::text[]) AS wanted(symbol)
 CROSS JOIN LATERAL (
     SELECT * FROM predictions AS p
@@ -67,7 +67,7 @@ CROSS JOIN LATERAL (
 ORDER BY newest.symbol
 """  # noqa: S608
 
-_DECISION = (
+DECISION = (
     "decision_id",
     "account",
     "strategy",
@@ -82,7 +82,7 @@ _DECISION = (
     "quantity",
 )
 
-_SAVE_DECISIONS = """
+SAVE_DECISIONS = """
 INSERT INTO decisions (decision_id, account, strategy, mode, symbol, bar_time, wanted, action,
     reason_code, reason, close, quantity)
 SELECT decision_id, account, strategy, mode, symbol, bar_time, wanted, action,
@@ -113,7 +113,7 @@ class PostgresCycles:
         self._session.rows(_LOCK_ACCOUNT, account=account)
 
     def newest_decided(self, account: str) -> datetime | None:
-        newest: datetime | None = self._session.rows(_NEWEST_DECIDED, account=account)[0][0]
+        newest: datetime | None = self._session.rows(NEWEST_DECIDED, account=account)[0][0]
         return newest
 
     def newest_finished(self, account: str) -> datetime | None:
@@ -126,7 +126,7 @@ class PostgresCycles:
 
     def decided(self, account: str, bar_time: datetime, session: date, execution: str) -> None:
         self._session.rows(
-            _DECIDED, account=account, bar_time=bar_time, session=session, execution=execution
+            DECIDED, account=account, bar_time=bar_time, session=session, execution=execution
         )
 
     def finished(self, account: str, bar_time: datetime) -> None:
@@ -141,12 +141,12 @@ class PostgresPredictions:
 
     def save(self, predictions: Sequence[Prediction]) -> None:
         if predictions:
-            self._session.rows(_SAVE_PREDICTIONS, rows=records(predictions, _PREDICTION))
+            self._session.rows(SAVE_PREDICTIONS, rows=records(predictions, PREDICTION))
 
     def last_good(
         self, symbols: Sequence[str], since: datetime, until: datetime
     ) -> list[Prediction]:
-        rows = self._session.rows(_LAST_GOOD, symbols=list(symbols), since=since, until=until)
+        rows = self._session.rows(LAST_GOOD, symbols=list(symbols), since=since, until=until)
         return [
             Prediction(prediction_id, symbol, Trend(trend), *rest)
             for prediction_id, symbol, trend, *rest in rows
@@ -161,7 +161,7 @@ class PostgresDecisions:
 
     def save(self, decisions: Sequence[Decision]) -> None:
         if decisions:
-            self._session.rows(_SAVE_DECISIONS, rows=records(decisions, _DECISION))
+            self._session.rows(SAVE_DECISIONS, rows=records(decisions, DECISION))
 
 
 class PostgresModels:

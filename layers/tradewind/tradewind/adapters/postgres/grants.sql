@@ -19,7 +19,7 @@ GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge,
 -- query_api
 GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspected_splits
     TO tw_read;
-GRANT SELECT ON cycles, orders, positions, account_snapshots TO tw_read;
+GRANT SELECT ON cycles, orders, positions, account_snapshots, locks TO tw_read;
 -- daily_report, beside most of the above
 GRANT SELECT ON decisions, order_intents, trades, cash_activities, alerts TO tw_read;
 
@@ -28,6 +28,8 @@ GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators, empty_l
 GRANT SELECT, INSERT ON bar_traces, split_factors, suspected_splits TO tw_trade;
 GRANT SELECT, INSERT ON predictions, decisions, order_intents, cycles TO tw_trade;
 GRANT SELECT ON orders, positions, account_snapshots TO tw_trade;
+GRANT SELECT ON trades, cash_activities, equity_marks, account_configurations TO tw_trade;
+GRANT SELECT, INSERT ON locks TO tw_trade;
 GRANT SELECT (message_id), INSERT ON outbox TO tw_trade;
 
 -- record_broker_state, record_orders, log_trades, record_alert
@@ -39,6 +41,8 @@ GRANT SELECT, INSERT ON fills, trades, account_snapshots, trade_events, alerts, 
     TO tw_record;
 GRANT SELECT, INSERT ON cash_activities, switch_changes TO tw_record;
 GRANT SELECT, INSERT, UPDATE (expected, newest_fill, differs_since) ON cash_reckonings TO tw_record;
+GRANT SELECT, INSERT, UPDATE ON equity_marks TO tw_record;
+GRANT SELECT, INSERT ON account_configurations TO tw_record;
 GRANT SELECT, INSERT, UPDATE (sent_at) ON outbox TO tw_record;
 
 -- the acknowledgement of alerts, which comes from outside

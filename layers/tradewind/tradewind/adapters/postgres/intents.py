@@ -9,6 +9,7 @@ from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import records, text_array
+from tradewind.orders.comparison import SentIntent
 from tradewind.orders.model import (
     IntentKind,
     IntentOutcome,
@@ -21,33 +22,33 @@ from tradewind.orders.model import (
 
 # Columns carry the names of the fields they keep. (S608 below: these names are all that is put
 # into a statement; values go in as parameters.)
-_INTENT = tuple(field.name for field in fields(OrderIntent))
+INTENT = tuple(field.name for field in fields(OrderIntent))
 _OUTCOME = tuple(field.name for field in fields(IntentOutcome))
 
-_ADD_INTENTS = f"""
-WITH written AS (
-    INSERT INTO order_intents ({", ".join(_INTENT)})
-    SELECT {", ".join(_INTENT)}
-    FROM json_to_recordset(:rows) AS given(
-        intent_id text, account text, strategy text, mode text, session date,
-        bar_time timestamptz, symbol text, kind text, side text, quantity numeric,
-        order_type text, time_in_force text, order_class text, limit_price numeric,
-        stop_price numeric, decision_price numeric, revision integer, target_order_id text,
-        expires_at timestamptz, reason text)
-    ON CONFLICT (intent_id) DO NOTHING
-    RETURNING intent_id
-)
-SELECT count(*) FROM written
+INSERT_INTENTS = f"""
+INSERT INTO order_intents ({", ".join(INTENT)})
+SELECT {", ".join(INTENT)}
+FROM json_to_recordset(:rows) AS given(
+    intent_id text, account text, strategy text, mode text, session date,
+    bar_time timestamptz, symbol text, kind text, side text, quantity numeric,
+    order_type text, time_in_force text, order_class text, limit_price numeric,
+    stop_price numeric, decision_price numeric, revision integer, target_order_id text,
+    expires_at timestamptz, reason text)
+ON CONFLICT (intent_id) DO NOTHING
 """  # noqa: S608
 
-_WITHOUT_OUTCOME = f"""
-SELECT {", ".join(_INTENT)} FROM order_intents
+_ADD_INTENTS = f"""
+WITH written AS ({INSERT_INTENTS}RETURNING intent_id) SELECT count(*) FROM written
+"""  # noqa: S608
+
+WITHOUT_OUTCOME = f"""
+SELECT {", ".join(INTENT)} FROM order_intents
 WHERE account = :account AND certainty < 2
 ORDER BY bar_time, intent_id
 """  # noqa: S608
 
 _FIND_INTENTS = f"""
-SELECT {", ".join(_INTENT)} FROM order_intents
+SELECT {", ".join(INTENT)} FROM order_intents
 WHERE intent_id = ANY(:intent_ids::text[])
 ORDER BY bar_time, intent_id
 """  # noqa: S608
@@ -77,7 +78,7 @@ WHERE i.intent_id = given.intent_id
             AND (i.outcome_at IS NULL OR (given.at, given.status) > (i.outcome_at, i.status)))
 """
 
-_LAST_REVISIONS = """
+LAST_REVISIONS = """
 SELECT wanted.symbol, highest.revision
 FROM unnest(:symbols::text[]) AS wanted(symbol)
 CROSS JOIN LATERAL (
@@ -88,14 +89,21 @@ WHERE highest.revision IS NOT NULL
 """
 
 _UNSENT = f"""
-SELECT {", ".join(_INTENT)} FROM order_intents
+SELECT {", ".join(INTENT)} FROM order_intents
 WHERE intent_id = ANY(:intent_ids::text[]) AND account = :account
     AND status IN ('blocked', 'expired_unsent')
 ORDER BY bar_time, intent_id
 """  # noqa: S608
 
+_SENT = """
+SELECT intent_id, broker_order_id, outcome_at FROM order_intents
+WHERE account = :account AND bar_time >= :since AND status = 'submitted'
+    AND kind IN ('entry', 'exit', 'protect', 'reprice') AND broker_order_id IS NOT NULL
+ORDER BY bar_time, intent_id
+"""
+
 # Counted from the newest protective intent back to the last one that the broker did not refuse.
-_FAILED_PROTECTIONS = """
+FAILED_PROTECTIONS = """
 SELECT symbol, count(*)
 FROM (
     SELECT symbol, status,
@@ -118,11 +126,11 @@ class PostgresIntents:
     def add(self, intents: Sequence[OrderIntent]) -> int:
         if not intents:
             return 0
-        added: int = self._session.rows(_ADD_INTENTS, rows=records(intents, _INTENT))[0][0]
+        added: int = self._session.rows(_ADD_INTENTS, rows=records(intents, INTENT))[0][0]
         return added
 
     def without_outcome(self, account: str) -> list[OrderIntent]:
-        return [_intent(row) for row in self._session.rows(_WITHOUT_OUTCOME, account=account)]
+        return [_intent(row) for row in self._session.rows(WITHOUT_OUTCOME, account=account)]
 
     def find(self, intent_ids: Sequence[str]) -> list[OrderIntent]:
         if not intent_ids:
@@ -135,7 +143,7 @@ class PostgresIntents:
             self._session.rows(_RECORD_OUTCOMES, rows=records(outcomes, _OUTCOME))
 
     def last_revisions(self, account: str, symbols: Sequence[str]) -> dict[str, int]:
-        rows = self._session.rows(_LAST_REVISIONS, account=account, symbols=list(symbols))
+        rows = self._session.rows(LAST_REVISIONS, account=account, symbols=list(symbols))
         return {row[0]: row[1] for row in rows}
 
     def unsent(self, account: str, intent_ids: Sequence[str]) -> list[OrderIntent]:
@@ -144,13 +152,17 @@ class PostgresIntents:
         rows = self._session.rows(_UNSENT, account=account, intent_ids=text_array(intent_ids))
         return [_intent(row) for row in rows]
 
+    def sent(self, account: str, since: datetime) -> list[SentIntent]:
+        rows = self._session.rows(_SENT, account=account, since=since)
+        return [SentIntent(*row) for row in rows]
+
     def failed_protections(self, account: str, since: datetime) -> dict[str, int]:
-        rows = self._session.rows(_FAILED_PROTECTIONS, account=account, since=since)
+        rows = self._session.rows(FAILED_PROTECTIONS, account=account, since=since)
         return {row[0]: row[1] for row in rows}
 
 
 def _intent(row: Sequence[Any]) -> OrderIntent:
-    named = dict(zip(_INTENT, row, strict=True))
+    named = dict(zip(INTENT, row, strict=True))
     return OrderIntent(
         **{
             **named,

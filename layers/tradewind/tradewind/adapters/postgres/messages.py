@@ -13,7 +13,7 @@ from tradewind.alerts.model import Alert
 from tradewind.tradelog.model import OutboxMessage, TradeEvent
 
 _EVENT = tuple(field.name for field in fields(TradeEvent))
-_MESSAGE = tuple(field.name for field in fields(OutboxMessage))
+MESSAGE = tuple(field.name for field in fields(OutboxMessage))
 
 _ADD_EVENTS = """
 WITH written AS (
@@ -29,7 +29,7 @@ WITH written AS (
 SELECT count(*) FROM written
 """
 
-_ADD_MESSAGES = """
+ADD_MESSAGES = """
 INSERT INTO outbox (message_id, topic, message, created_at)
 SELECT message_id, topic, message, created_at
 FROM ROWS FROM (json_to_recordset(:rows) AS (
@@ -85,7 +85,7 @@ class PostgresOutbox:
 
     def add(self, messages: Sequence[OutboxMessage]) -> None:
         if messages:
-            self._session.rows(_ADD_MESSAGES, rows=records(messages, _MESSAGE))
+            self._session.rows(ADD_MESSAGES, rows=records(messages, MESSAGE))
 
     def unsent(self, limit: int) -> list[OutboxMessage]:
         return [OutboxMessage(*row) for row in self._session.rows(_UNSENT, most=limit)]

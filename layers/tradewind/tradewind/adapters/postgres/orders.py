@@ -104,7 +104,7 @@ written AS (
 SELECT (SELECT count(*) FROM written WHERE changed) + (SELECT count(*) FROM adopted)
 """  # noqa: S608
 
-_OPEN = f"""
+OPEN_ORDERS = f"""
 SELECT {", ".join(_ORDER)}, as_of FROM orders
 WHERE account = :account AND NOT final
 ORDER BY submitted_at, order_id
@@ -112,7 +112,7 @@ ORDER BY submitted_at, order_id
 
 # "The last two days" count back from the broker's newest word, not from a clock of ours: a
 # replayed market lives in another year.
-_INTENT_OF = """
+INTENT_OF = """
 SELECT order_id, intent_id FROM orders
 WHERE account = :account AND NOT final AND intent_id IS NOT NULL
 UNION ALL
@@ -156,7 +156,7 @@ WHERE account = :account AND order_id = ANY(:order_ids::text[])
     AND (stranger_as_of IS NULL OR stranger_as_of < :as_of)
 """
 
-_STRANGERS = f"""
+STRANGERS = f"""
 SELECT {", ".join(_ORDER)} FROM orders
 WHERE account = :account
     AND stranger_as_of >= (SELECT max(as_of) FROM account_snapshots WHERE account = :account)
@@ -208,10 +208,10 @@ class PostgresOrders:
         return [known.order for known in self.open_known(account)]
 
     def open_known(self, account: str) -> list[KnownOrder]:
-        return [_known(row) for row in self._session.rows(_OPEN, account=account)]
+        return [_known(row) for row in self._session.rows(OPEN_ORDERS, account=account)]
 
     def intent_of(self, account: str) -> dict[str, str]:
-        return {row[0]: row[1] for row in self._session.rows(_INTENT_OF, account=account)}
+        return {row[0]: row[1] for row in self._session.rows(INTENT_OF, account=account)}
 
     def owners(self, account: str, order_ids: Sequence[str]) -> dict[str, str]:
         if not order_ids:
@@ -239,7 +239,7 @@ class PostgresOrders:
             )
 
     def strangers(self, account: str) -> list[BrokerOrder]:
-        return [_order(row) for row in self._session.rows(_STRANGERS, account=account)]
+        return [_order(row) for row in self._session.rows(STRANGERS, account=account)]
 
 
 def _known(row: Sequence[Any]) -> KnownOrder:

@@ -16,7 +16,7 @@ _HOLDING = tuple(field.name for field in fields(Holding))
 _POSITION = tuple(field.name for field in fields(BrokerPosition))
 
 # Rows that only the broker's word put there (saved_at NULL) are foreign: no holdings of ours.
-_ALL_HOLDINGS = """
+ALL_HOLDINGS = """
 SELECT symbol, strategy, quantity, cost, realised_pnl, opened_at FROM positions
 WHERE account = :account AND saved_at IS NOT NULL
 ORDER BY symbol
@@ -36,7 +36,7 @@ ON CONFLICT (account, symbol) DO UPDATE SET
     saved_at = greatest(p.saved_at, excluded.saved_at)
 """
 
-_BROKER_POSITIONS = """
+BROKER_POSITIONS = """
 SELECT symbol, broker_quantity, broker_avg_price, broker_price, broker_unrealised_pnl
 FROM positions
 WHERE account = :account AND broker_quantity <> 0
@@ -94,7 +94,7 @@ WHERE p.account = :account AND p.symbol = noted.symbol
     AND p.differs_since IS DISTINCT FROM noted.since
 """
 
-_DIFFERENCES = """
+DIFFERENCES = """
 SELECT symbol, quantity, broker_quantity, differs_since FROM positions
 WHERE account = :account AND differs_since IS NOT NULL
 ORDER BY symbol
@@ -108,7 +108,7 @@ VALUES (:account, :as_of, :account_number, :status, :equity, :last_equity, :cash
 ON CONFLICT (account, as_of) DO NOTHING
 """
 
-_LATEST_SNAPSHOT = """
+LATEST_SNAPSHOT = """
 SELECT as_of, account_number, status, equity, last_equity, cash, buying_power, trading_blocked
 FROM account_snapshots
 WHERE account = :account ORDER BY as_of DESC LIMIT 1
@@ -122,7 +122,7 @@ class PostgresHoldings:
         self._session = session
 
     def all(self, account: str) -> list[Holding]:
-        return [Holding(*row) for row in self._session.rows(_ALL_HOLDINGS, account=account)]
+        return [Holding(*row) for row in self._session.rows(ALL_HOLDINGS, account=account)]
 
     def save(self, account: str, holdings: Sequence[Holding], at: datetime) -> None:
         if holdings:
@@ -131,7 +131,7 @@ class PostgresHoldings:
             )
 
     def broker_positions(self, account: str) -> list[BrokerPosition]:
-        rows = self._session.rows(_BROKER_POSITIONS, account=account)
+        rows = self._session.rows(BROKER_POSITIONS, account=account)
         return [BrokerPosition(*row) for row in rows]
 
     def confirm(
@@ -148,7 +148,7 @@ class PostgresHoldings:
         )
 
     def differences(self, account: str) -> list[QuantityDifference]:
-        rows = self._session.rows(_DIFFERENCES, account=account)
+        rows = self._session.rows(DIFFERENCES, account=account)
         return [QuantityDifference(*row) for row in rows]
 
 
@@ -173,5 +173,5 @@ class PostgresAccounts:
         )
 
     def latest(self, account: str) -> tuple[datetime, BrokerAccount] | None:
-        rows = self._session.rows(_LATEST_SNAPSHOT, account=account)
+        rows = self._session.rows(LATEST_SNAPSHOT, account=account)
         return (rows[0][0], BrokerAccount(*rows[0][1:])) if rows else None

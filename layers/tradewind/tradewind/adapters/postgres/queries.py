@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from tradewind.adapters.postgres.bars import LATEST_BARS
 from tradewind.adapters.postgres.connection import Session
+from tradewind.adapters.postgres.risk import NEWEST_LOCKS
 from tradewind.market.bar import Bar
 from tradewind.portfolio.views import PositionView, Status
+from tradewind.risk.locks import Lock
+
+MOST_LOCKS = 100
 
 _STATUS = """
 SELECT newest.bar_time, newest.execution, newest.decided_at, newest.finished_at,
@@ -53,3 +57,8 @@ class PostgresQueries:
     def positions(self, account: str) -> list[PositionView]:
         """Everything held, ours and foreign, by symbol."""
         return [PositionView(*row) for row in self._session.rows(_POSITIONS, account=account)]
+
+    def locks(self, account: str) -> list[Lock]:
+        """The newest locks, ended ones included, newest first."""
+        rows = self._session.rows(NEWEST_LOCKS, account=account, most=MOST_LOCKS)
+        return [Lock(*row) for row in rows]

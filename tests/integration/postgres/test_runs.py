@@ -1,0 +1,149 @@
+"""What a run reads and writes at once is what the single stores say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal as D
+
+from tradewind.adapters.postgres.database import PostgresDatabase
+from tradewind.market.bar import MINUTE
+from tradewind.market.cycle import Cycle
+from tradewind.orders.configuration import WANTED_CONFIGURATION
+from tradewind.orders.model import IntentStatus, Side
+from tradewind.risk.equity import first_mark
+from tradewind.risk.locks import Lock
+from tradewind.use_cases.standing import Outcome, StandingQuestion
+
+from tests.integration.postgres.rows import (
+    ACCOUNT,
+    OPEN,
+    SECOND,
+    SESSION,
+    a_fill,
+    a_holding,
+    a_position,
+    a_snapshot,
+    a_trade,
+    an_activity,
+    an_intent,
+    an_order,
+    an_outcome,
+    tell_orders,
+)
+from tests.integration.postgres.test_decisions import DECISION, PREDICTION
+from tests.integration.postgres.test_gaps import A_SESSION
+from tests.integration.postgres.test_messages import a_message
+from tests.integration.postgres.test_portfolio import A_DIFFERENCE
+
+A_CYCLE = Cycle("here", ACCOUNT, "paper", "paper-1", OPEN, A_SESSION)
+A_QUESTION = StandingQuestion(
+    symbols=["AAPL", "MSFT"],
+    session_since=OPEN - 60 * MINUTE,
+    trades_since=OPEN - timedelta(days=5),
+    predicted=["AAPL"],
+    predicted_since=OPEN - 15 * MINUTE,
+)
+A_LOCK = Lock("AAPL", OPEN, OPEN + 5 * MINUTE, "cooldown", "left a minute ago", "x")
+A_MARK = first_mark(SESSION, OPEN, D("100000.10"), D("-20.5"))
+AN_OUTCOME = Outcome(
+    predictions=[PREDICTION],
+    decisions=[DECISION],
+    intents=[an_intent("tw-2")],
+    messages=[a_message("a")],
+    locks=[A_LOCK],
+)
+
+
+def test_of_an_account_that_nothing_is_known_of(database: PostgresDatabase) -> None:
+    with database.transaction() as stores:
+        found = stores.runs.standing(A_CYCLE, A_QUESTION)
+    assert (found.newest_decided, found.account, found.equity, found.configuration) == (None,) * 4
+    assert (found.entries_today, found.capital_today, found.transfers) == (0, 0, 0)
+    assert (found.holdings, found.locks, found.trades, found.revisions) == ([], [], [], {})
+
+
+def test_it_is_what_the_single_stores_say(database: PostgresDatabase) -> None:
+    with database.transaction() as stores:
+        stores.intents.add([an_intent("tw-1"), an_intent("tw-3", symbol="MSFT", revision=2)])
+        stores.intents.record([an_outcome("tw-1", IntentStatus.SUBMITTED)])
+        tell_orders(stores, [an_order(client_order_id="tw-1"), an_order("o-9")], OPEN)
+        stores.fills.add(ACCOUNT, [a_fill()])
+        stores.trades.add(ACCOUNT, [a_trade(intent_id="tw-1")])
+        stores.holdings.save(ACCOUNT, [a_holding()], OPEN)
+        stores.holdings.confirm(ACCOUNT, [a_position(quantity=9)], OPEN)
+        stores.holdings.note_differences(ACCOUNT, [A_DIFFERENCE])
+        stores.accounts.add(ACCOUNT, a_snapshot("100000.10"), OPEN)
+        stores.orders.note_strangers(ACCOUNT, ["o-9"], OPEN)
+        stores.activities.add(
+            ACCOUNT, [an_activity(kind="CSW", amount=D("-20.5")), an_activity("a-2")], OPEN
+        )
+        stores.equity.save(ACCOUNT, A_MARK)
+        stores.configurations.add(
+            ACCOUNT, replace(WANTED_CONFIGURATION, untradable=("MSFT",)), OPEN
+        )
+        stores.locks.add(ACCOUNT, [A_LOCK])
+        stores.predictions.save([PREDICTION])
+        stores.decisions.save([DECISION])
+        stores.cycles.decided(ACCOUNT, OPEN - MINUTE, SESSION, "paper-0")
+        found = stores.runs.standing(A_CYCLE, A_QUESTION)
+        assert found.newest_decided == stores.cycles.newest_decided(ACCOUNT)
+        assert found.holdings == stores.holdings.all(ACCOUNT)
+        assert found.positions == stores.holdings.broker_positions(ACCOUNT)
+        assert found.open_orders == stores.orders.open_known(ACCOUNT) != []
+        assert found.orders_of_ours == stores.orders.intent_of(ACCOUNT) != {}
+        assert found.unresolved == stores.intents.without_outcome(ACCOUNT) != []
+        assert (found.broker_as_of, found.account) == stores.accounts.latest(ACCOUNT)
+        assert found.differences == stores.holdings.differences(ACCOUNT) != []
+        assert found.strangers == stores.orders.strangers(ACCOUNT) != []
+        symbols = ["AAPL", "MSFT"]
+        assert found.revisions == stores.intents.last_revisions(ACCOUNT, symbols)
+        assert found.locks == stores.locks.ending_after(ACCOUNT, A_CYCLE.run_at) == [A_LOCK]
+        assert found.equity == stores.equity.newest(ACCOUNT) == A_MARK
+        assert found.transfers == stores.equity.transfers(ACCOUNT, SESSION) == D("-20.5")
+        since, until = A_QUESTION.predicted_since, OPEN
+        assert found.predictions == stores.predictions.last_good(["AAPL"], since, until)
+    assert found.configuration == replace(WANTED_CONFIGURATION, untradable=("MSFT",))
+    assert found.decided == {(DECISION.strategy, DECISION.symbol)}
+    (trade,) = found.trades
+    assert (trade.symbol, trade.side, trade.quantity, trade.by_stop) == (
+        "AAPL", Side.BUY, D(10), False,
+    )  # fmt: skip
+    two_entries = 2 * an_intent().quantity * (an_intent().limit_price or 0)
+    assert (found.entries_today, found.capital_today) == (2, two_entries)
+
+
+def test_what_was_not_sent_is_no_entry_of_the_day(database: PostgresDatabase) -> None:
+    unsent = (IntentStatus.BLOCKED, IntentStatus.EXPIRED_UNSENT, IntentStatus.REJECTED)
+    with database.transaction() as stores:
+        stores.intents.add([an_intent(f"tw-{status}") for status in (*unsent, "unknown")])
+        stores.intents.record([an_outcome(f"tw-{status}", status) for status in unsent])
+        stores.intents.record([an_outcome("tw-unknown", IntentStatus.UNKNOWN)])
+        assert stores.runs.standing(A_CYCLE, A_QUESTION).entries_today == 1
+        yesterday = replace(A_CYCLE, session=replace(A_SESSION, date=SESSION - timedelta(days=1)))
+        assert stores.runs.standing(yesterday, A_QUESTION).entries_today == 0
+
+
+def test_all_of_an_outcome_is_written_once(database: PostgresDatabase) -> None:
+    for _ in range(2):
+        with database.transaction() as stores:
+            stores.runs.leave(A_CYCLE, AN_OUTCOME)
+    with database.transaction() as stores:
+        assert stores.cycles.newest_decided(ACCOUNT) == OPEN
+        assert stores.intents.find(["tw-2"]) == [an_intent("tw-2")]
+        assert stores.locks.ending_after(ACCOUNT, OPEN) == [A_LOCK]
+        assert len(stores.outbox.unsent(10)) == 1
+        assert stores.predictions.last_good(["AAPL"], OPEN - MINUTE, OPEN) == [PREDICTION]
+        assert stores.runs.standing(A_CYCLE, A_QUESTION).decided != set()
+        # The same lock told again, however worded, is one row.
+        assert stores.locks.add(ACCOUNT, [replace(A_LOCK, reason="another")]) == []
+        assert stores.locks.add(ACCOUNT, [replace(A_LOCK, symbol=None)]) != []
+
+
+def test_a_lock_that_has_ended_is_history(database: PostgresDatabase) -> None:
+    with database.transaction() as stores:
+        stores.locks.add(ACCOUNT, [A_LOCK])
+        assert stores.locks.ending_after(ACCOUNT, A_LOCK.until) == []
+        assert stores.locks.ending_after(ACCOUNT, A_LOCK.until - SECOND) == [A_LOCK]
+    with database.reading() as queries:
+        assert queries.locks(ACCOUNT) == [A_LOCK]
