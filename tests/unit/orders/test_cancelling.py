@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
-from tradewind.errors import OutcomeUnknownError, ThrottledError
-from tradewind.orders.cancelling import cancel_and_wait
-from tradewind.orders.model import OrderStatus
+from tradewind.errors import BrokerUnavailableError, OutcomeUnknownError, ThrottledError
+from tradewind.orders.cancelling import CANCEL_WAIT, cancel_and_wait
+from tradewind.orders.model import BrokerOrder, OrderStatus
 
 from tests.fakes import FakeBroker, FakeClock, Fault, an_order
 
@@ -32,3 +34,41 @@ def test_a_cancellation_that_sticks_is_none() -> None:
     broker = FakeBroker(orders_by_id={"order-1": an_order()}, stuck_cancels=True)
     with pytest.raises(OutcomeUnknownError, match="not confirmed"):
         cancel_and_wait("order-1", broker, FakeClock())
+
+
+READ_TIMEOUT = 5.0  # seconds that a stalled read takes
+
+
+@dataclass
+class StallingBroker(FakeBroker):
+    """Its reads answer after five seconds, that there is no answer."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def order(self, order_id: str) -> BrokerOrder | None:
+        super().order(order_id)
+        self.clock.sleep(READ_TIMEOUT)
+        raise BrokerUnavailableError("GET /v2/orders/order-1: timed out")
+
+
+def test_stalled_reads_count_as_waiting() -> None:
+    """A function has 30 s for all that an intent needs."""
+    broker = StallingBroker(orders_by_id={"order-1": an_order()}, stuck_cancels=True)
+    with pytest.raises(OutcomeUnknownError, match="not confirmed"):
+        cancel_and_wait("order-1", broker, broker.clock)
+    assert sum(broker.clock.slept) <= CANCEL_WAIT + READ_TIMEOUT
+
+
+class StandingClock(FakeClock):
+    """As a replayed minute's last second: it passes no further, however long is slept."""
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+def test_a_clock_that_stands_still_ends_the_waiting_too() -> None:
+    broker = FakeBroker(orders_by_id={"order-1": an_order()}, stuck_cancels=True)
+    clock = StandingClock()
+    with pytest.raises(OutcomeUnknownError, match="not confirmed"):
+        cancel_and_wait("order-1", broker, clock)
+    assert CANCEL_WAIT <= sum(clock.slept) < 2 * CANCEL_WAIT

@@ -13,7 +13,9 @@ from tradewind.orders.model import BrokerOrder, OrderStatus
 from tradewind.orders.ports import Broker
 from tradewind.orders.submission import FIRST_PAUSE, MAX_ATTEMPTS, Pacing
 
-CANCEL_WAIT = 6.0  # seconds until a cancellation counts as stuck
+# Seconds until a cancellation counts as stuck: slept, or passed by the clock while the broker's
+# answers stalled. A replay's clock stands still at a minute's end, so that both count.
+CANCEL_WAIT = 6.0
 FIRST_LOOK = 0.1  # seconds; each look waits half as long again as the one before
 LONGEST_LOOK = 1.0
 
@@ -24,6 +26,7 @@ def cancel_and_wait(order_id: str, broker: Broker, pacing: Pacing) -> BrokerOrde
     Raises OutcomeUnknownError when the cancellation is not confirmed in time: the order may still
     fill (``pending_cancel`` is no promise), so nothing may be sold in its place.
     """
+    started = pacing.now()
     answered = _ask(order_id, broker, pacing)
     waited, pause = 0.0, FIRST_LOOK
     while True:
@@ -34,7 +37,7 @@ def cancel_and_wait(order_id: str, broker: Broker, pacing: Pacing) -> BrokerOrde
             if not answered and order.status is not OrderStatus.PENDING_CANCEL:
                 # The request seems to be lost. Should it arrive late, a second one does no harm.
                 answered = _ask(order_id, broker, pacing)
-        if waited >= CANCEL_WAIT:
+        if max(waited, (pacing.now() - started).total_seconds()) >= CANCEL_WAIT:
             raise OutcomeUnknownError(
                 f"cancellation of order {order_id} was not confirmed within {CANCEL_WAIT} s"
             )
