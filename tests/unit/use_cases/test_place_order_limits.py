@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
-from tradewind.errors import ControlUnavailableError
-from tradewind.orders.control import SwitchState
+from tradewind.errors import ControlUnavailableError, InvalidInputError
+from tradewind.orders.control import SwitchChange, SwitchState
 from tradewind.orders.model import BrokerOrder, IntentOutcome, IntentStatus, OrderIntent
 from tradewind.orders.rate_limits import RateLimits
 from tradewind.use_cases.place_order import place_order
@@ -135,6 +136,18 @@ def test_a_breaker_that_cannot_be_told_keeps_nobody_from_the_outcome() -> None:
             raise ControlUnavailableError("table control: unreachable")
 
     assert place(ENTRY, control=Forgetful()).status is IntentStatus.SUBMITTED
+
+
+def test_a_switch_set_to_nonsense_by_hand_keeps_nobody_from_the_outcome() -> None:
+    class Nonsense(FakeControl):
+        def change_switch(self, *_: Any, **__: Any) -> SwitchChange:
+            raise InvalidInputError("table control: switch#paper has state 'of'")
+
+    control = Nonsense()
+    for intent in entries(5):
+        broker = FakeBroker(faults=[Fault("submit", UNCLEAR, times=9)])
+        assert place(intent, broker=broker, control=control).status is IntentStatus.UNKNOWN
+    assert len(control.failures) == 5
 
 
 LIVE_CYCLE = replace(CYCLE, account="live", mode="live")

@@ -277,7 +277,8 @@ def _mind_the_breaker(
     clock: Pacing,
 ) -> None:
     """Note how an entry ended; after too many failures in a row, lower the switch. What cannot be
-    noted keeps nobody from the outcome."""
+    noted (the table is not there, or the switch in it was set to nonsense by hand, which stops
+    entries by itself) keeps nobody from the outcome."""
     failed = breaker.entry_failed(intent.kind, placed)
     if failed is None:
         return
@@ -292,5 +293,5 @@ def _mind_the_breaker(
                 at=clock.now(),
                 only_lower=True,
             )
-    except ControlUnavailableError as error:
+    except (ControlUnavailableError, InvalidInputError) as error:
         logger.warning("the circuit breaker could not be told of %s: %s", intent.intent_id, error)
