@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
@@ -293,6 +294,47 @@ def test_a_foreign_order_that_cannot_be_read_keeps_nobody_from_ours() -> None:
     ours = an_order_body(side="")
     with serving(Answer(body=[ours])) as server, pytest.raises(BrokerUnavailableError):
         broker(server.url).open_orders("AAPL")
+
+
+POSITION = {"symbol": "AAPL", "qty": "3", "side": "long", "avg_entry_price": "100"}
+FILL = {"id": "1", "order_id": "o", "symbol": "AAPL", "side": "buy", "qty": "1", "price": "1",
+        "transaction_time": "2024-01-01T15:00:00Z"}  # fmt: skip
+READS: list[tuple[str, Callable[[AlpacaBroker], Sequence[Any]], dict[str, Any]]] = [
+    ("a position", lambda broker: broker.positions(), POSITION),
+    ("a fill", lambda broker: broker.fills(datetime(2020, 11, 9, tzinfo=UTC)), FILL),
+]
+UNREADABLE = {"symbol": "AAPL210115C00100000", "qty": "many"}
+
+
+@pytest.mark.parametrize(("read", "body"), [row[1:] for row in READS], ids=[r[0] for r in READS])
+def test_one_that_cannot_be_read_keeps_nobody_from_ours(
+    read: Callable[[AlpacaBroker], Sequence[Any]], body: dict[str, Any]
+) -> None:
+    """The broker is asked for the symbol's orders: with none of ours it is foreign."""
+    foreign = an_order_body(symbol=UNREADABLE["symbol"], client_order_id="mine")
+    with serving(
+        Answer(body=[{**body, **UNREADABLE}, body, {**body, **UNREADABLE}]), Answer(body=[foreign])
+    ) as server:
+        assert [one.symbol for one in read(broker(server.url))] == ["AAPL"]
+        assert len(server.requests) == 2  # asked once for each symbol
+
+
+@pytest.mark.parametrize(("read", "body"), [row[1:] for row in READS], ids=[r[0] for r in READS])
+def test_one_of_ours_that_cannot_be_read_is_an_error(
+    read: Callable[[AlpacaBroker], Sequence[Any]], body: dict[str, Any]
+) -> None:
+    ours = an_order_body(status="filled", filled_qty="249")
+    with (
+        serving(Answer(body=[{**body, "qty": "many"}]), Answer(body=[ours])) as server,
+        pytest.raises(BrokerUnavailableError),
+    ):
+        read(broker(server.url))
+
+
+@pytest.mark.parametrize("item", [{"qty": "many"}, {"symbol": None}, [], "text"])
+def test_one_that_does_not_say_what_it_is_of_may_be_ours(item: Any) -> None:
+    with serving(Answer(body=[item])) as server, pytest.raises(BrokerUnavailableError):
+        broker(server.url).positions()
 
 
 def test_an_order_by_dollar_amount_has_the_quantity_it_filled() -> None:

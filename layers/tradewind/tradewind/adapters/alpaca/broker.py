@@ -24,6 +24,7 @@ from tradewind.adapters.alpaca.parsing import (
     order_of,
     orders_of,
     position_of,
+    readable,
     submitted_at,
 )
 from tradewind.errors import (
@@ -33,6 +34,7 @@ from tradewind.errors import (
 )
 from tradewind.market.bar import to_iso
 from tradewind.orders.configuration import AccountConfiguration
+from tradewind.orders.ids import tag_of
 from tradewind.orders.model import (
     BrokerAccount,
     BrokerActivity,
@@ -114,19 +116,13 @@ class AlpacaBroker:
             return self.order(order.parent_order_id)
         # A body does not name its parent, and the list of open orders shows the leg of a filled
         # entry alone: only the nested list of all orders tells.
-        query: Query = {
-            "status": "all",
-            "nested": "true",
-            "symbols": order.symbol,
-            "limit": ORDERS_PAGE,
-            "direction": "desc",
-        }
-        found = {known.order_id: known for known in orders_of(self._page("/orders", query))}
+        found = {known.order_id: known for known in self._newest_of(order.symbol)}
         leg = found.get(order.order_id)
         return found.get(leg.parent_order_id or "") if leg is not None else None
 
     def fills(self, since: datetime) -> list[BrokerFill]:
-        return fills_of(self._activities("/account/activities/FILL", {}, since))
+        raw = self._activities("/account/activities/FILL", {}, since)
+        return fills_of(raw, self._is_traded)
 
     def activities(self, since: datetime) -> list[BrokerActivity]:
         # Every kind but executions, also those that are invented after this was written.
@@ -135,7 +131,7 @@ class AlpacaBroker:
 
     def positions(self) -> list[BrokerPosition]:
         raw = self._read(lambda: self._client.get("/positions"))
-        return [position_of(item) for item in listed(raw)]
+        return readable(listed(raw), position_of, self._is_traded)
 
     def account(self) -> BrokerAccount:
         return account_of(self._read(lambda: self._client.get("/account")))
@@ -166,6 +162,21 @@ class AlpacaBroker:
     def _is_tradable(self, symbol: str) -> bool:
         raw = self._found(lambda: self._client.get(f"/assets/{symbol}"))
         return isinstance(raw, Mapping) and raw.get("tradable") is True
+
+    def _newest_of(self, symbol: str) -> list[BrokerOrder]:
+        """The newest orders of a symbol in any state, legs with their parents."""
+        query: Query = {
+            "status": "all",
+            "nested": "true",
+            "symbols": symbol,
+            "limit": ORDERS_PAGE,
+            "direction": "desc",
+        }
+        return orders_of(self._page("/orders", query))
+
+    def _is_traded(self, symbol: str) -> bool:
+        """Whether there are orders of ours, or of another deployment, in a symbol."""
+        return any(tag_of(order.client_order_id) for order in self._newest_of(symbol))
 
     def _listed(
         self, query: dict[str, str], known: Mapping[str, BrokerOrder] | None = None

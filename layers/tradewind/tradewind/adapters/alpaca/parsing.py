@@ -8,10 +8,10 @@ Numbers arrive as strings or as JSON numbers; both stay exact.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from tradewind.errors import BrokerUnavailableError
 from tradewind.orders.configuration import AccountConfiguration
@@ -26,6 +26,8 @@ from tradewind.orders.model import (
 )
 
 logger = logging.getLogger(__name__)
+
+Read = TypeVar("Read")
 
 WRONG = (KeyError, TypeError, ValueError, InvalidOperation, AttributeError)
 _NOTHING = (None, "")
@@ -71,6 +73,26 @@ def orders_of(items: Iterable[Mapping[str, Any]]) -> list[BrokerOrder]:
                 raise
             logger.warning("a foreign order is left out: %s", error)
     return orders
+
+
+def readable(
+    items: Iterable[Any], read: Callable[[Any], Read], is_traded: Callable[[str], bool]
+) -> list[Read]:
+    """What ``read`` makes of a list. An item that cannot be read (an option's) is left out when
+    there is no order of ours in its symbol (``is_traded``, asked only then, and once for each);
+    where there is one the error is raised: our books must not go on without it."""
+    found: list[Read] = []
+    foreign: set[str] = set()
+    for raw in items:
+        try:
+            found.append(read(raw))
+        except BrokenAnswerError as error:
+            symbol = raw.get("symbol") if isinstance(raw, Mapping) else None
+            if not isinstance(symbol, str) or (symbol not in foreign and is_traded(symbol)):
+                raise
+            foreign.add(symbol)
+            logger.warning("something foreign is left out: %s", error)
+    return found
 
 
 def flattened(raw: Mapping[str, Any], parent: str | None = None) -> list[BrokerOrder]:
@@ -185,15 +207,17 @@ def _flag(value: object) -> bool:
     raise TypeError(f"{value!r} is neither true nor false")
 
 
-def fills_of(items: Iterable[Mapping[str, Any]]) -> list[BrokerFill]:
+def fills_of(
+    items: Iterable[Mapping[str, Any]], is_traded: Callable[[str], bool]
+) -> list[BrokerFill]:
     """All fills of a list; one that neither buys nor sells shares as we do is foreign."""
-    fills: list[BrokerFill] = []
+    like_ours: list[Mapping[str, Any]] = []
     for raw in items:
         if not isinstance(raw, Mapping) or raw.get("side") in tuple(Side):
-            fills.append(fill_of(raw))
+            like_ours.append(raw)
         else:
             logger.warning("a foreign fill is left out: side %r", raw.get("side"))
-    return fills
+    return readable(like_ours, fill_of, is_traded)
 
 
 def fill_of(raw: Mapping[str, Any]) -> BrokerFill:
