@@ -301,6 +301,38 @@ def test_a_stop_that_the_broker_does_not_show_any_more_protects_nothing(books: B
     assert sent == [[], [IntentKind.PROTECT]]
 
 
+def test_an_order_that_the_broker_does_not_know_is_over_until_it_says_otherwise(
+    books: Books,
+) -> None:
+    """Else it would refuse the symbol's entries, and be asked for, for ever."""
+    intent = decided(books)
+    working = order_of(intent, status=OrderStatus.NEW, filled_quantity=D(0))
+    books.sync(state(working, as_of=after(2)))
+    for _ in range(2):
+        books.sync(state(as_of=after(122), not_known=("entry",)))  # it may be a moment's slip
+        assert (open_orders(books), books.told("order_vanished")) == (["entry"], [])
+    for _ in range(2):
+        assert books.sync(state(as_of=after(123), not_known=("entry",))).look_up == ()
+        assert open_orders(books) == []
+        (told,) = books.told("order_vanished")
+        assert "does not know order entry" in told
+    # An execution told later is booked all the same.
+    late = execution("late", intent.quantity, "100", intent.quantity)
+    books.sync(state(fills=(late,), as_of=after(180)))
+    assert books.holdings()["AAPL"].quantity == intent.quantity
+    assert open_orders(books) == []
+    # The broker's word counts more than our judgement, and people are told.
+    for _ in range(2):
+        books.sync(state(order_of(intent, status=OrderStatus.PARTIALLY_FILLED), as_of=after(240)))
+        assert open_orders(books) == ["entry"]
+        assert len(books.told("order_returned")) == 1
+
+
+def open_orders(books: Books) -> list[str]:
+    with books.database.transaction() as stores:
+        return [order.order_id for order in stores.orders.open("paper")]
+
+
 # -- a second deployment --------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ OUR_JUDGEMENT = (
     OrderState.SUBMITTING,
     OrderState.UNKNOWN,
     OrderState.UNSENT,
+    OrderState.VANISHED,
 )
 BROKERS_STATES = [state for state in OrderState if state not in OUR_JUDGEMENT]
 
@@ -46,6 +47,7 @@ WORD = {
     OrderState.REPLACED: OrderStatus.REPLACED,
     OrderState.EXPIRED: OrderStatus.EXPIRED,
     OrderState.REJECTED: OrderStatus.REJECTED,
+    OrderState.VANISHED: OrderStatus.NOT_KNOWN,
 }
 
 
@@ -76,9 +78,9 @@ def wanted_resolutions(cached: OrderState | None, broker: OrderState | None) -> 
             return {Resolution.NOTHING}
         case None, _:
             return {Resolution.RECORD}
-        case OrderState.UNSENT, None:
+        case OrderState.UNSENT | OrderState.VANISHED, None:
             return {Resolution.KEEP}
-        case OrderState.UNSENT, _:
+        case OrderState.UNSENT | OrderState.VANISHED, _:
             return {Resolution.ADOPT_AND_TELL}
         case _ if cached in OUR_JUDGEMENT:
             return {Resolution.AWAIT_ARRIVAL if broker is None else Resolution.ADOPT}
@@ -102,6 +104,8 @@ def test_each_cell_is_of_its_kind(row: TableRow) -> None:
     wanted = row.broker if takes_the_brokers_word else row.cached
     if row.resolution is Resolution.AWAIT_ARRIVAL:
         wanted = OrderState.UNSENT
+    if row.resolution is Resolution.LOOK_UP:
+        wanted = OrderState.VANISHED
     assert row.next_state is wanted
 
 
@@ -145,7 +149,7 @@ def word(value: object, none: str) -> str:
 # --------------------------------------------------------------------------------- the states
 
 
-@pytest.mark.parametrize("status", OrderStatus)
+@pytest.mark.parametrize("status", [s for s in OrderStatus if s is not OrderStatus.NOT_KNOWN])
 def test_a_state_is_final_exactly_when_the_brokers_word_is(status: OrderStatus) -> None:
     order = an_order(status=status)
     assert state_of(order).is_final is status.is_final
@@ -232,7 +236,17 @@ def test_a_newer_snapshot(
     assert (after.state, after.order.filled_quantity) == (becomes, D(filled))
 
 
-@pytest.mark.parametrize(("cached", "told"), list(product(BROKERS_STATES, BROKERS_STATES)))
+def test_a_vanished_order_is_open_no_more_and_may_come_back() -> None:
+    vanished = an_order(status=OrderStatus.NOT_KNOWN)
+    assert vanished.status.is_final
+    assert state_of(vanished) is OrderState.VANISHED
+    assert not state_of(vanished).is_final
+
+
+ON_RECORD = [*BROKERS_STATES, OrderState.VANISHED]
+
+
+@pytest.mark.parametrize(("cached", "told"), list(product(ON_RECORD, BROKERS_STATES)))
 def test_merging_does_what_the_table_says(cached: OrderState, told: OrderState) -> None:
     known, seen = order_in(cached), order_in(told)
     if told is OrderState.CANCEL_PENDING:
@@ -241,7 +255,7 @@ def test_merging_does_what_the_table_says(cached: OrderState, told: OrderState) 
     after = merge(KnownOrder(known, START), seen, START + SECOND)
     row = resolution_for(cached, told)
     assert after.state is row.next_state
-    if row.resolution is Resolution.UPDATE:
+    if row.resolution in (Resolution.UPDATE, Resolution.ADOPT_AND_TELL):
         assert after.order.status is WORD[told]
 
 

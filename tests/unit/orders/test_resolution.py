@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tradewind.orders.ids import protect_id
-from tradewind.orders.life import KnownOrder
+from tradewind.orders.life import KnownOrder, OrderState
 from tradewind.orders.model import BrokerOrder, IntentKind, IntentStatus, OrderIntent, OrderStatus
-from tradewind.orders.resolution import LISTING_REACH, late_arrivals, resolve, to_look_up
+from tradewind.orders.resolution import LISTING_REACH, late_arrivals, resolve, to_look_up, vanished
 
 from tests.fakes import START, an_order
 from tests.unit.orders.test_procedures import EXIT
@@ -151,3 +151,24 @@ def test_orders_that_a_snapshot_omits(
     order = an_order(status=status)
     ids = to_look_up([KnownOrder(order, known_at)], [order] if shown else [], START + SECOND)
     assert ids == (["order-1"] if asked else [])
+
+
+# (the state on record, seconds since it was shown, asked for and not known, whether it is over)
+GONE = [
+    (OrderStatus.NEW, 121, True, True),
+    (OrderStatus.HELD, 121, True, True),
+    (OrderStatus.PENDING_CANCEL, 121, True, True),
+    (OrderStatus.NEW, 120, True, False),  # a listing and a look-up may both fail for a moment
+    (OrderStatus.NEW, 3600, False, False),  # not asked for
+    (OrderStatus.FILLED, 3600, True, False),
+]
+
+
+@pytest.mark.parametrize(("status", "seconds", "asked", "over"), GONE)
+def test_an_order_that_the_broker_does_not_know_is_over_in_time(
+    status: OrderStatus, seconds: int, asked: bool, over: bool
+) -> None:
+    order = an_order(status=status)
+    as_of = START + seconds * SECOND
+    ended = vanished([KnownOrder(order, START)], [order.order_id] if asked else [], as_of)
+    assert [(one.state, one.as_of) for one in ended] == [(OrderState.VANISHED, as_of)] * over

@@ -32,6 +32,7 @@ STATE = BrokerState(
         BrokerActivity("a-1", "DIV", D("3.1250"), date(2020, 11, 12), "AAPL", "cash dividend"),
         BrokerActivity("a-2", "FEE", D("-0.02"), date(2020, 11, 12), None, ""),
     ),
+    not_known=("o-8", "o-9"),
 )
 
 

@@ -243,7 +243,9 @@ def test_an_order_that_the_list_no_longer_shows_is_asked_for_by_its_id() -> None
     ref = follow_orders(
         CYCLE, [], ["o", "gone"], broker=broker, payloads=payloads, clock=FakeClock(AT)
     )
-    assert [order.order_id for order in load_state(payloads.get(ref)).orders] == ["o"]
+    state = load_state(payloads.get(ref))
+    assert [order.order_id for order in state.orders] == ["o"]
+    assert state.not_known == ("gone",)  # which is an answer too
 
 
 def test_an_order_that_the_list_shows_is_not_told_twice() -> None:

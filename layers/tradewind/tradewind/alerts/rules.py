@@ -17,6 +17,7 @@ from tradewind.market.verdict import HeldBar, Reason, RejectedBar
 from tradewind.orders.comparison import OrderComparison
 from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.control import SwitchChange, SwitchState
+from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import (
     BrokerFill,
     BrokerOrder,
@@ -181,6 +182,34 @@ def alert_of_late_arrival(outcome: IntentOutcome, intent: OrderIntent) -> Alert:
         f"the broker has it as {outcome.broker_order_id}: {outcome.reason}",
         outcome.at,
         outcome.intent_id,
+    )
+
+
+def alert_of_vanished_order(account: str, known: KnownOrder, as_of: datetime) -> Alert:
+    """``known``: as it was on record. An order that was open is nowhere to be found."""
+    order, since = known.order, to_iso(known.as_of)
+    return Alert(
+        "order_vanished",
+        ERROR,
+        f"{order.side} {order.quantity} {order.symbol} ({order.client_order_id}, last told as "
+        f"{order.status}, {order.filled_quantity} filled): the broker does not know order "
+        f"{order.order_id} and has not shown it since {since}; it counts as over, unless the "
+        "broker says otherwise",
+        as_of,
+        f"{account}|{order.order_id}|{since}",
+    )
+
+
+def alert_of_returned_order(account: str, order: BrokerOrder, as_of: datetime) -> Alert:
+    """An order that was judged to have vanished is at the broker after all."""
+    return Alert(
+        "order_returned",
+        ERROR,
+        f"{order.side} {order.quantity} {order.symbol} ({order.client_order_id}) was thought to "
+        f"have vanished; the broker has order {order.order_id} as {order.status}, "
+        f"{order.filled_quantity} filled",
+        as_of,
+        f"{account}|{order.order_id}|{to_iso(as_of)}",
     )
 
 

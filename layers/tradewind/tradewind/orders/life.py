@@ -25,7 +25,8 @@ _NO_STATE = ("none", "absent")
 
 
 class OrderState(StrEnum):
-    """Where an order stands. The first four are our own judgement, the others the broker's word."""
+    """Where an order stands. The first four and the last are our own judgement, the others the
+    broker's word."""
 
     INTENDED = "intended"  # intent pending, not claimed: nobody has begun to send it
     SUBMITTING = "submitting"  # intent pending and claimed: a call may be under way
@@ -40,10 +41,11 @@ class OrderState(StrEnum):
     REPLACED = "replaced"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    VANISHED = "vanished"  # was open; the broker does not know it any more, and says nothing
 
     @property
     def is_final(self) -> bool:
-        """Whether the order's life at the broker is over; such a state is never left."""
+        """Whether the broker has said that the order's life is over; such a state is never left."""
         return self in _FINAL
 
 
@@ -69,6 +71,7 @@ _STATE_OF_WORD = {
     OrderStatus.REPLACED: OrderState.REPLACED,
     OrderStatus.EXPIRED: OrderState.EXPIRED,
     OrderStatus.REJECTED: OrderState.REJECTED,
+    OrderStatus.NOT_KNOWN: OrderState.VANISHED,
 }
 
 
@@ -86,11 +89,11 @@ class Resolution(StrEnum):
     NOTHING = "nothing"  # neither side knows of an order
     RECORD = "record"  # write down an order seen for the first time, ours or foreign
     ADOPT = "adopt"  # the intent was submitted: take the broker's word
-    ADOPT_AND_TELL = "adopt_and_tell"  # the same, against our own judgement: alert
+    ADOPT_AND_TELL = "adopt_and_tell"  # take the broker's word against our own judgement: alert
     AWAIT_ARRIVAL = "await_arrival"  # wait; after the arrival limit it is the next state
     UPDATE = "update"  # take the broker's newer word: its state, prices and executions
     KEEP = "keep"  # our state stays; executions told late are added
-    LOOK_UP = "look_up"  # ask the broker for it by its id; until then nothing changes
+    LOOK_UP = "look_up"  # ask the broker for it by its id; not known there, it is the next state
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def merge(known: KnownOrder | None, seen: BrokerOrder, as_of: datetime) -> Known
     if _is_older(seen, as_of, known):
         return replace(known, order=order)
     row = resolution_for(state_of(known.order), state_of(seen))
-    if row.resolution is Resolution.UPDATE:
+    if row.resolution in (Resolution.UPDATE, Resolution.ADOPT_AND_TELL):
         order = _told(order, seen)
     else:
         order = _with_late_fills(order, seen)

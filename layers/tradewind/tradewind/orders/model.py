@@ -95,6 +95,9 @@ class OrderStatus(StrEnum):
     CALCULATED = "calculated"
     HELD = "held"
     UNRECOGNISED = "unrecognised"  # a word that is none of the above: treated as open, never final
+    # Not the broker's word but our judgement of its silence: it does not know an order that was
+    # open. Over, unless the broker says otherwise later.
+    NOT_KNOWN = "not_known"
 
     @property
     def is_final(self) -> bool:
@@ -108,6 +111,7 @@ FINAL_STATUSES = frozenset(
         OrderStatus.EXPIRED,
         OrderStatus.REPLACED,
         OrderStatus.REJECTED,
+        OrderStatus.NOT_KNOWN,
     }
 )
 
@@ -269,7 +273,7 @@ class BrokerState:
     ``next_close`` is the broker's own word on when this session closes; it is asked once a session
     and None otherwise. ``listed_since``: orders that are not open any more are there only if they
     were submitted at this time or later (None: however old). ``configuration`` is read once a
-    session too.
+    session too. ``not_known``: the order ids that the broker, asked for each, does not know.
     """
 
     as_of: datetime
@@ -281,3 +285,4 @@ class BrokerState:
     activities: tuple[BrokerActivity, ...] = ()
     listed_since: datetime | None = None
     configuration: AccountConfiguration | None = None
+    not_known: tuple[str, ...] = ()

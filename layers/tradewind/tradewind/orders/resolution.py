@@ -5,7 +5,8 @@ Pure: the time is the snapshot's (``as_of``, aware UTC, taken before its first r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tradewind.market.bar import MINUTE
@@ -24,6 +25,7 @@ from tradewind.orders.model import (
     IntentOutcome,
     IntentStatus,
     OrderIntent,
+    OrderStatus,
 )
 
 # How long after the decided minute an order may still turn up at the broker: entries leave no
@@ -38,6 +40,10 @@ LISTING_REACH = timedelta(days=10)
 # How long an open order that the broker does not show any more is still believed to be at work. It
 # is asked for by its id in each run meanwhile.
 UNSEEN_AFTER = timedelta(minutes=1)
+
+# How long nothing must have shown an open order until the broker's answer that it does not know it
+# is believed: a listing and a question by id may both fail for a moment.
+VANISHED_AFTER = timedelta(minutes=2)
 
 
 def orders_by_intent(orders: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
@@ -110,6 +116,21 @@ def to_look_up(
         and one.as_of < as_of
         and resolution_for(one.state, None).resolution is Resolution.LOOK_UP
     )
+
+
+def vanished(
+    known: Iterable[KnownOrder], not_known: Collection[str], as_of: datetime
+) -> list[KnownOrder]:
+    """The open orders that are over by our own judgement: the broker, asked for them by their ids
+    after ``as_of``, does not know them (``not_known``), and for VANISHED_AFTER nothing showed them.
+    The broker's word, should it come later, is stronger; executions told later are booked."""
+    return [
+        KnownOrder(replace(one.order, status=OrderStatus.NOT_KNOWN), as_of)
+        for one in known
+        if one.order.order_id in not_known
+        and as_of - one.as_of > VANISHED_AFTER
+        and resolution_for(one.state, None).next_state is OrderState.VANISHED
+    ]
 
 
 def unseen(known: Iterable[KnownOrder], as_of: datetime) -> set[str]:

@@ -42,6 +42,7 @@ def load_state(body: bytes) -> BrokerState:
             activities=tuple(_activity(item) for item in raw["activities"]),
             listed_since=from_iso(raw["listed_since"]) if raw["listed_since"] else None,
             configuration=_configuration(raw["configuration"]),
+            not_known=tuple(map(_text, raw["not_known"])),
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise InvalidInputError(f"not a broker state: {error!r}") from error
@@ -59,6 +60,12 @@ def _plain(value: object) -> str:
 
 def _decimal(value: str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def _account(raw: Mapping[str, Any]) -> BrokerAccount:

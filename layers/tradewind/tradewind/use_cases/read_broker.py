@@ -144,8 +144,12 @@ def follow_orders(
 def _with_missing(state: BrokerState, look_up: Sequence[str], broker: Broker) -> BrokerState:
     shown = {order.order_id for order in state.orders}
     asked = [order_id for order_id in look_up if order_id not in shown][:MOST_OLD_ORDERS]
-    found = [broker.order(order_id) for order_id in asked]
-    return replace(state, orders=(*state.orders, *(order for order in found if order is not None)))
+    found = {order_id: broker.order(order_id) for order_id in asked}
+    return replace(
+        state,
+        orders=(*state.orders, *(order for order in found.values() if order is not None)),
+        not_known=tuple(order_id for order_id, order in found.items() if order is None),
+    )
 
 
 def _with_executions(

@@ -11,13 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tradewind.alerts.rules import alert_of_late_arrival
+from tradewind.alerts.rules import (
+    alert_of_late_arrival,
+    alert_of_returned_order,
+    alert_of_vanished_order,
+)
 from tradewind.market.cycle import Cycle
 from tradewind.orders.comparison import OrderComparison
 from tradewind.orders.ids import owner_of, tag_of
-from tradewind.orders.life import KnownOrder, merge
+from tradewind.orders.life import KnownOrder, OrderState, merge
 from tradewind.orders.model import BrokerOrder, BrokerState
-from tradewind.orders.resolution import late_arrivals, resolve, to_look_up
+from tradewind.orders.resolution import late_arrivals, resolve, to_look_up, vanished
 from tradewind.use_cases.book_fills import FillNews, book_fills
 from tradewind.use_cases.check_account import check_configuration, check_orders, mark_equity
 from tradewind.use_cases.check_books import check_cash, check_deployment, check_quantities
@@ -53,6 +57,7 @@ def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorde
     changed = stores.orders.save(
         account, [one for one in merged.values() if _is_news(one, known.get(one.order.order_id))]
     )
+    _tell_returned(stores, account, known, merged, state.as_of)
     news = FillNews(
         told=told,
         unknown=stores.fills.unknown(account, sorted(waiting)),
@@ -69,6 +74,7 @@ def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorde
     look_up: list[str] = []
     comparison: OrderComparison | None = None
     if newest:
+        changed += _end_vanished(stores, account, state)
         stores.accounts.add(account, state.account, state.as_of)
         mark_equity(stores, cycle, state)
         check_configuration(stores, cycle, state)
@@ -86,6 +92,32 @@ def _merged(
     for order in told:
         merged[order.order_id] = merge(merged.get(order.order_id), order, as_of)
     return merged
+
+
+def _end_vanished(stores: Stores, account: str, state: BrokerState) -> int:
+    """Orders that were open and that the broker does not know any more; how many there were."""
+    if not state.not_known:
+        return 0
+    before = {one.order.order_id: one for one in stores.orders.open_known(account)}
+    ended = vanished(before.values(), state.not_known, state.as_of)
+    tell(
+        stores,
+        [alert_of_vanished_order(account, before[o.order.order_id], state.as_of) for o in ended],
+    )
+    return stores.orders.save(account, ended)
+
+
+def _tell_returned(
+    stores: Stores,
+    account: str,
+    known: Mapping[str, KnownOrder],
+    merged: Mapping[str, KnownOrder],
+    as_of: datetime,
+) -> None:
+    """Orders of which the broker has a word again after we judged that they had vanished."""
+    gone = [order_id for order_id, one in known.items() if one.state is OrderState.VANISHED]
+    back = [merged[one] for one in gone if merged[one].state is not OrderState.VANISHED]
+    tell(stores, [alert_of_returned_order(account, one.order, as_of) for one in back])
 
 
 def _grown(known: Mapping[str, KnownOrder], merged: Mapping[str, KnownOrder]) -> set[str]:
