@@ -9,11 +9,12 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from tradewind.errors import BrokerRejectedError, BrokerUnavailableError
+from tradewind.errors import BrokerRejectedError, BrokerUnavailableError, OutcomeUnknownError
 from tradewind.orders import procedures
 from tradewind.orders.ids import protect_id
 from tradewind.orders.model import (
     BrokerOrder,
+    BrokerPosition,
     IntentKind,
     IntentStatus,
     OrderClass,
@@ -51,6 +52,7 @@ EXIT = OrderIntent(
 )
 REFUSED = BrokerRejectedError("account is restricted", 40310000, 403)
 
+WASH_TRADE = BrokerRejectedError("potential wash trade detected", 40310000, 403)
 
 ENTRY = an_order(
     order_id="entry-1",
@@ -135,6 +137,24 @@ def test_a_stop_on_its_way_out_protects_nothing() -> None:
     assert (own_id("p"), D(10)) in resting(broker)
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_a_hanging_entry_bought_gets_a_stop_of_its_own_where_the_broker_takes_it(
+    refused: bool,
+) -> None:
+    entry = replace(ENTRY, status=OrderStatus.PENDING_CANCEL, filled_quantity=D(4))
+    leg = an_order(order_id="leg", order_class="oto", status=OrderStatus.HELD)
+    broker = FakeBroker(
+        held={"AAPL": D(4)},
+        orders_by_id={"entry-1": entry, "leg": leg},
+        faults=[Fault("submit", WASH_TRADE)] if refused else [],
+    )
+    intent = replace(EXIT, kind=IntentKind.PROTECT, intent_id=own_id("p"))
+    outcome = procedures.protect(intent, broker, FakeClock())
+    assert ((own_id("p"), D(4)) in resting(broker)) is not refused
+    assert outcome.status is (IntentStatus.REJECTED if refused else IntentStatus.SUBMITTED)
+    assert ("wash trade" in outcome.reason) is refused
+
+
 def test_a_stop_without_shares_is_cancelled_and_one_with_shares_is_not() -> None:
     intent = replace(EXIT, kind=IntentKind.CANCEL_STOP, target_order_id="stop-1")
     broker = long_with_stop()
@@ -142,6 +162,65 @@ def test_a_stop_without_shares_is_cancelled_and_one_with_shares_is_not() -> None
     broker.held["AAPL"] = D(0)
     assert procedures.cancel_stop(intent, broker, FakeClock()).reason_code == "stop_cancelled"
     assert resting(broker) == []
+
+
+TOO_MUCH = replace(
+    EXIT, kind=IntentKind.CANCEL_STOP, intent_id=own_id("less"), target_order_id="stop-1",
+    quantity=D(1),
+)  # fmt: skip
+
+
+def test_a_stop_for_more_than_is_held_gives_way_to_one_for_what_is_held() -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"] = D(1)  # after a reverse split of one for ten
+    for code in ("accepted", "already_there"):
+        outcome = procedures.cancel_stop(TOO_MUCH, broker, FakeClock())
+        assert (outcome.status, outcome.reason_code) == (IntentStatus.SUBMITTED, code)
+        assert resting(broker) == [(own_id("less"), D(1))]
+
+
+def test_an_attempt_cut_off_after_the_cancellation_protects_in_the_next() -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"] = D(1)
+    broker.cancel("stop-1")
+    procedures.cancel_stop(TOO_MUCH, broker, FakeClock())
+    assert resting(broker) == [(own_id("less"), D(1))]
+
+
+def test_what_the_stop_sold_while_it_was_cancelled_is_not_covered_again() -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"] = D(4)
+    broker.races = {"stop-1": D(3)}
+    procedures.cancel_stop(replace(TOO_MUCH, quantity=D(4)), broker, FakeClock())
+    assert resting(broker) == [(own_id("less"), D(1))]
+
+
+def test_a_broker_that_falls_silent_after_the_cancellation_leaves_nothing_naked() -> None:
+    class Silent(FakeBroker):
+        def positions(self) -> list[BrokerPosition]:
+            if self.orders_by_id["stop-1"].status.is_final:
+                raise BrokerUnavailableError("GET /v2/positions: timed out")
+            return super().positions()
+
+    broker = Silent(orders_by_id=long_with_stop().orders_by_id, held={"AAPL": D(1)})
+    procedures.cancel_stop(TOO_MUCH, broker, FakeClock())
+    assert resting(broker) == [(own_id("less"), D(1))]
+
+
+def test_while_the_cancellation_hangs_nothing_is_placed_beside_the_stop() -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"], broker.stuck_cancels = D(1), True
+    with pytest.raises(OutcomeUnknownError):
+        procedures.cancel_stop(TOO_MUCH, broker, FakeClock())
+    assert broker.sent == []
+
+
+def test_a_stop_that_is_being_changed_is_left_alone() -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"] = D(1)
+    broker.orders_by_id["old"] = an_order(order_id="old", status=OrderStatus.PENDING_REPLACE)
+    outcome = procedures.cancel_stop(TOO_MUCH, broker, FakeClock())
+    assert (outcome.reason_code, "cancel" in broker.calls) == ("stop_in_transit", False)
 
 
 def test_repricing_replaces_the_stop_once() -> None:

@@ -44,6 +44,19 @@ SITUATIONS = [
     ("only another symbol's rests", [an_order(symbol="MSFT")], None, "100", Need.PLACE, 10,
      "98.50"),
     ("only a buy rests", [an_order(side=Side.BUY)], None, "100", Need.PLACE, 10, "98.50"),
+    ("it covers more than is held", [an_order(quantity=D(100))], None, "100", Need.REDUCE, 10,
+     "98.50"),
+    ("and rests higher than it would be put now", [an_order(quantity=D(100), stop_price=D(99))],
+     None, "100", Need.REDUCE, 10, "99"),
+    ("and rests at an old price, above the market", [an_order(quantity=D(100),
+        stop_price=D(985))], None, "100", Need.REDUCE, 10, "98.50"),
+    ("two cover what is held twice", [STOP, an_order(order_id="two")], None, "100", Need.REDUCE,
+     10, "98.50"),
+    ("one is being replaced by another", [an_order(status=OrderStatus.PENDING_REPLACE,
+        updated_at=START), an_order(order_id="new")], None, "100", Need.NOTHING, 0, "98.50"),
+    ("an entry's stop is held back beside one that works", [STOP, an_order(order_id="leg",
+        status=OrderStatus.HELD, order_class="oto", updated_at=START)], None, "100", Need.NOTHING,
+     0, "98.50"),
     ("its stop is filled and gone", [an_order(status=OrderStatus.FILLED)], None, "100",
      Need.PLACE, 10, "98.50"),
 ]  # fmt: skip
@@ -68,3 +81,38 @@ def test_need(
     )
     assert (found.need, found.quantity, found.stop_price) == (need, D(shares), D(stop))
     assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("at_broker", "need", "shares"),
+    [(D(1), Need.REDUCE, 1), (D(10), Need.NOTHING, 0), (None, Need.NOTHING, 0)],
+)
+def test_the_brokers_quantity_counts_after_a_reverse_split(
+    at_broker: D | None, need: Need, shares: int
+) -> None:
+    """Our books go on with ten shares until somebody tells them of the split."""
+    found = protection_need(
+        symbol="AAPL",
+        quantity=D(10),
+        at_broker=at_broker,
+        avg_entry_price=D(100),
+        highest_high=None,
+        last_close=D(1000),
+        open_orders=[STOP],
+        as_of=START + timedelta(minutes=1),
+    )
+    assert (found.need, found.quantity) == (need, D(shares))
+
+
+def test_of_two_stops_the_one_that_is_not_needed_gives_way() -> None:
+    small = an_order(order_id="small", quantity=D(4), submitted_at=START + timedelta(minutes=5))
+    found = protection_need(
+        symbol="AAPL",
+        quantity=D(10),
+        avg_entry_price=D(100),
+        highest_high=None,
+        last_close=D(100),
+        open_orders=[STOP, small],
+        as_of=START + timedelta(minutes=6),
+    )
+    assert (found.need, found.order) == (Need.REDUCE, small)

@@ -29,6 +29,7 @@ from tests.unit.risk.test_assessment import (
     HOLDING,
     NOON,
     OPEN,
+    POSITION,
     SESSION,
     STOP,
     bar,
@@ -60,6 +61,8 @@ STUCK = replace(STOP, status=OrderStatus.PENDING_CANCEL, updated_at=NOON - 2 * M
 GOING = replace(STUCK, updated_at=NOON + timedelta(seconds=50))
 ENTRY = an_order(order_id="entry", side=Side.BUY, order_type="limit", limit_price=D("100.30"),
                  filled_quantity=D(4), status=OrderStatus.PARTIALLY_FILLED)  # fmt: skip
+HANGING = replace(ENTRY, status=OrderStatus.PENDING_CANCEL, updated_at=NOON - 2 * MINUTE)
+JUST_ASKED = replace(HANGING, updated_at=NOON - MINUTE)
 SALE = an_order(order_id="sale", order_type="market", stop_price=None)
 FLAT: dict[str, Any] = {"holdings": {}, "positions": {}}
 NAKED: dict[str, Any] = {"open_orders": ()}
@@ -67,6 +70,7 @@ ENTERING: dict[str, Any] = {
     "open_orders": (ENTRY,),
     "orders_of_ours": {"entry": "tw-1"},
 }
+HUNG: dict[str, Any] = {**ENTERING, "open_orders": (HANGING,)}
 EARLY, LAST = OPEN - 16 * MINUTE, CLOSE - MINUTE
 SITUATIONS = [
     # (what is found, the bar's minute, the price, what is done: kind, shares, order; else nothing)
@@ -96,6 +100,20 @@ SITUATIONS = [
     ("an entry filled in part", ENTERING, NOON, "100", ("cancel_entry", 10, "entry")),
     ("an entry that filled nothing", {**FLAT, **ENTERING}, NOON, "100",
      ("cancel_entry", 10, "entry")),
+    ("its cancellation is not confirmed yet", {**ENTERING, "open_orders": (JUST_ASKED,)}, NOON,
+     "100", ("cancel_entry", 10, "entry")),
+    ("its cancellation hangs, and its shares are naked", HUNG, NOON, "100",
+     ("protect", 10, "entry")),
+    ("its cancellation hangs, and its shares have their stop",
+     {"open_orders": (HANGING, STOP), "orders_of_ours": {"entry": "tw-1", "stop-1": "tw-1"}}, NOON,
+     "100", ("cancel_entry", 10, "entry")),
+    ("its cancellation hangs, and the price fell: nothing is sold while it may buy", HUNG, NOON,
+     "90", ("cancel_entry", 10, "entry")),
+    ("its cancellation hangs, and nothing was bought", {**FLAT, **HUNG}, NOON, "100",
+     ("cancel_entry", 10, "entry")),
+    ("a stop for more than the broker says is held",
+     {"positions": {"AAPL": replace(POSITION, quantity=D(1))}}, NOON, "100",
+     ("cancel_stop", 1, "stop-1")),
     ("a stop without shares", FLAT, NOON, "100", ("cancel_stop", 10, "stop-1")),
     ("a stop that is not ours, without shares", {**FLAT, "orders_of_ours": {}}, NOON, "100", None),
     ("before the open: no stop rests", NAKED, EARLY, "100", ("protect", 10, None)),
@@ -139,6 +157,22 @@ def test_people_are_told_when_refused_protection_sells() -> None:
     assert (alert.type, alert.severity) == ("protection_refused", CRITICAL)
     assert "AAPL: 10 shares are sold" in alert.message
     assert put_right(**NAKED).alerts == ()
+
+
+def test_people_are_told_once_of_an_entry_that_hangs() -> None:
+    assert put_right(**ENTERING).alerts == ()
+    told = [
+        *put_right(**HUNG).alerts,
+        *put_right(NOON + MINUTE, "90", **HUNG).alerts,
+        *assess(
+            cycle_at(NOON + 2 * MINUTE),
+            [wish(Action.HOLD, bar(NOON + 2 * MINUTE))],
+            book(NOON, **{**HOLDING, **HUNG}),
+            RiskLimits(),
+        ).alerts,
+    ]
+    assert [(alert.type, alert.severity) for alert in told] == [("entry_stuck", CRITICAL)] * 3
+    assert len({alert.dedupe_key for alert in told}) == 1
 
 
 LIFETIMES = [

@@ -7,6 +7,7 @@ saves that question.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 from tradewind.errors import (
@@ -31,6 +32,7 @@ from tradewind.orders.model import (
 )
 from tradewind.orders.order_rules import fault_of_replacement, is_whole
 from tradewind.orders.ports import Broker
+from tradewind.orders.protection import IN_TRANSIT
 from tradewind.orders.submission import (
     FIRST_PAUSE,
     LONGEST_TRY,
@@ -149,12 +151,14 @@ def cancel_entry(
 def cancel_stop(
     intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
 ) -> IntentOutcome:
-    """Cancel a stop that has no shares behind it: triggered, it would sell short."""
-    del first  # it sends no order that there could be from an earlier attempt
-    if held(intent.symbol, broker) > 0:
-        return _not_needed(
-            intent, "shares_held", "there are shares behind the stop after all", pacing
-        )
+    """Cancel a stop that has no shares behind it: triggered, it would sell short. One for more
+    shares than are held (after a reverse split) gives way to one for what is held."""
+    there = None if first else earlier_order(intent, broker, pacing)
+    if there is not None:
+        return submitted(intent.intent_id, there, "already_there", pacing.now())
+    shares = held(intent.symbol, broker)
+    if shares > 0:
+        return _cover_only(intent, shares, broker, pacing)
     cancel_and_wait(target_of(intent, Side.SELL, broker).order_id, broker, pacing)
     return _not_needed(
         intent,
@@ -162,6 +166,35 @@ def cancel_stop(
         "the stop had no shares behind it and was cancelled",
         pacing,
     )
+
+
+def _cover_only(
+    intent: OrderIntent, shares: Decimal, broker: Broker, pacing: Pacing
+) -> IntentOutcome:
+    """Cancel one of the stops that together cover more than the ``shares`` held, and place one for
+    what the others leave. The shares are naked for the seconds between; nothing is placed before
+    the cancellation is confirmed, and never for more than is held after it."""
+    target = target_of(intent, Side.SELL, broker)
+    working = broker.open_orders(intent.symbol)
+    if not target.status.is_final:
+        if any(order.status in IN_TRANSIT for order in working if order.side is Side.SELL):
+            return _not_needed(
+                intent, "stop_in_transit", "a stop is being changed: the next run looks", pacing
+            )
+        if covered(working) <= shares:
+            return _not_needed(
+                intent, "shares_held", "there are shares behind the stop after all", pacing
+            )
+        final = cancel_and_wait(target.order_id, broker, pacing)
+        # What it sold meanwhile may not have reached the position yet.
+        shares -= final.filled_quantity - target.filled_quantity if final is not None else 0
+        working = [order for order in working if order.order_id != target.order_id]
+        with suppress(RetryableError, BrokerRejectedError):
+            # Without an answer, what was read before has to do: naked is worse.
+            shares = min(shares, held(intent.symbol, broker))
+            working = broker.open_orders(intent.symbol)
+    naked = min(shares - covered(working), intent.quantity)
+    return _protect_naked(intent, naked, broker, pacing)
 
 
 def earlier_order(intent: OrderIntent, broker: Broker, pacing: Pacing) -> BrokerOrder | None:

@@ -10,9 +10,10 @@ from enum import StrEnum
 
 from tradewind.orders.model import BrokerOrder, OrderClass, OrderStatus, Side
 from tradewind.orders.prices import trailing_stop
+from tradewind.orders.symbol_orders import covered as working_cover
 
 # A stop in one of these states may not be touched now: the next run looks again.
-_IN_TRANSIT = frozenset(
+IN_TRANSIT = frozenset(
     {OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE, OrderStatus.UNRECOGNISED}
 )
 # Beside the profit leg of these a stop is held back and protects all the same. The stop of an OTO
@@ -25,13 +26,15 @@ STUCK_AFTER = timedelta(minutes=1)
 class Need(StrEnum):
     NOTHING = "nothing"
     PLACE = "place"  # shares without a stop
+    REDUCE = "reduce"  # stops for more shares than are held: triggered, they would sell short
     RAISE = "raise"  # the stop is lower than it should be
     SELL = "sell"  # the price is already at or below where the stop belongs
 
 
 @dataclass(frozen=True, slots=True)
 class ProtectionNeed:
-    """``quantity`` shares need ``stop_price``; ``order`` is the resting stop to be raised."""
+    """``quantity`` shares need ``stop_price``; ``order`` is the resting stop to be raised, or to be
+    placed anew for fewer shares."""
 
     need: Need
     quantity: Decimal
@@ -60,7 +63,7 @@ def is_stuck(order: BrokerOrder, as_of: datetime) -> bool:
     nobody knows, for longer than a run. ``as_of`` is when the run began, so that every attempt of
     it judges the same."""
     held_back = order.status is OrderStatus.HELD and order.order_class not in _PAIRED
-    waits = held_back or order.status in _IN_TRANSIT
+    waits = held_back or order.status in IN_TRANSIT
     return waits and as_of - order.updated_at > STUCK_AFTER
 
 
@@ -75,14 +78,17 @@ def protection_need(
     *,
     symbol: str,
     quantity: Decimal,
+    at_broker: Decimal | None = None,
     avg_entry_price: Decimal,
     highest_high: Decimal | None,
     last_close: Decimal,
     open_orders: Sequence[BrokerOrder],
     as_of: datetime,
 ) -> ProtectionNeed:
-    """One position's most urgent need. ``highest_high`` is over the bars since entry, None when
-    there is none yet; ``open_orders`` are the account's; ``as_of`` is when the run began."""
+    """One position's most urgent need. ``quantity`` is what our books hold and ``at_broker`` what
+    the broker says (None: nothing), which a split changes before our books. ``highest_high`` is
+    over the bars since entry, None when there is none yet; ``open_orders`` are the account's;
+    ``as_of`` is when the run began."""
     target = trailing_stop(avg_entry_price, highest_high)
     stops = covering_stops(open_orders, symbol, as_of)
     stuck = [order for order in resting_stops(open_orders, symbol) if order not in stops]
@@ -95,6 +101,9 @@ def protection_need(
             None,
             f"the close {last_close} is at or below the trailing stop {target}",
         )
+    too_much = _too_much(stops, min(quantity, at_broker or quantity), target, last_close)
+    if too_much is not None:
+        return too_much
     if covered < quantity:
         return ProtectionNeed(
             Need.PLACE,
@@ -106,7 +115,7 @@ def protection_need(
         )
     for order in stops:
         lower = order.stop_price is None or order.stop_price < target
-        if lower and order.status not in _IN_TRANSIT:
+        if lower and order.status not in IN_TRANSIT:
             return ProtectionNeed(
                 Need.RAISE,
                 order.quantity - order.filled_quantity,
@@ -115,3 +124,27 @@ def protection_need(
                 f"the stop rests at {order.stop_price} and belongs at {target}",
             )
     return ProtectionNeed(Need.NOTHING, Decimal(0), target, None, "protected")
+
+
+def _too_much(
+    stops: Sequence[BrokerOrder], held: Decimal, target: Decimal, last_close: Decimal
+) -> ProtectionNeed | None:
+    """The stop that has to give way when working stops cover more than is held: one that is not
+    needed at all where there is one. While one of them is being changed nothing is certain."""
+    surplus = working_cover(stops) - held
+    if surplus <= 0 or any(order.status in IN_TRANSIT for order in stops):
+        return None
+    working = [order for order in stops if working_cover([order]) > 0]
+    unneeded = [order for order in working if working_cover([order]) <= surplus]
+    order = (unneeded or working)[0]
+    at_work = order.stop_price
+    # A stop is never moved down.
+    price = max(target, at_work) if at_work is not None and at_work < last_close else target
+    return ProtectionNeed(
+        Need.REDUCE,
+        held,
+        price,
+        order,
+        f"stops rest for {held + surplus} shares and {held} are held: stop {order.order_id} gives "
+        "way to what is held",
+    )

@@ -21,7 +21,13 @@ from tradewind.risk.allocation import Funds, exposure_by_symbol
 from tradewind.risk.book import Book
 from tradewind.risk.checks import first_refusal, size_refusal
 from tradewind.risk.entry_request import EntryRequest, Refusal, SizedEntry
-from tradewind.risk.holding import PROTECTION_REFUSED, Care, due_care
+from tradewind.risk.holding import (
+    ENTRY_STUCK,
+    PROTECTION_REFUSED,
+    TOO_MUCH_COVERED,
+    Care,
+    due_care,
+)
 from tradewind.risk.intents import care_intent, entry_intent, in_sending_order
 from tradewind.risk.limits import RiskLimits
 from tradewind.risk.order_checks import short_sale
@@ -94,8 +100,7 @@ def assess(
         decisions.append(decision)
         if intent is not None:
             intents.append(intent)
-            if decision.reason_code == PROTECTION_REFUSED:
-                alerts.append(_alert_of_refused_protection(intent))
+            alerts += _alerts_of(decision.reason_code, intent)
     return Assessment(tuple(decisions), in_sending_order(intents), tuple(alerts))
 
 
@@ -132,8 +137,7 @@ def assess_positions(
         )
         if intent is not None and _sale_refusal(intent, book) is None:
             intents.append(intent)
-            if care.code == PROTECTION_REFUSED:
-                alerts.append(_alert_of_refused_protection(intent))
+            alerts += _alerts_of(care.code, intent)
     return Assessment((), in_sending_order(intents), tuple(alerts))
 
 
@@ -175,6 +179,8 @@ def _sale_refusal(intent: OrderIntent | None, book: Book) -> Refusal | None:
 
 def _decision_of_care(cycle: Cycle, wish: StrategyWish, care: Care) -> Decision:
     """Protection is put right beside the decision to hold, which stays the strategy's."""
+    if care.code in (ENTRY_STUCK, TOO_MUCH_COVERED):
+        return _decision(cycle, wish, Action.HOLD, care.code, care.reason)
     if care.kind in (IntentKind.PROTECT, IntentKind.REPRICE):
         return _decision(cycle, wish, Action.HOLD, wish.reason_code, wish.reason)
     quantity = care.quantity if care.kind is IntentKind.EXIT else Decimal(0)
@@ -267,6 +273,24 @@ def _assess_entry(
     )
     decision = _decision(cycle, wish, Action.ENTER, wish.reason_code, wish.reason, quantity)
     return decision, intent
+
+
+def _alerts_of(code: str, intent: OrderIntent) -> list[Alert]:
+    """What people must know of an intent for its reason; of an entry that hangs they are told
+    once, however many runs try."""
+    if code == PROTECTION_REFUSED:
+        return [_alert_of_refused_protection(intent)]
+    if code == ENTRY_STUCK:
+        return [
+            Alert(
+                ENTRY_STUCK,
+                CRITICAL,
+                f"{intent.symbol}: {intent.reason}",
+                intent.bar_time,
+                f"{intent.account}|{intent.target_order_id}",
+            )
+        ]
+    return []
 
 
 def _alert_of_refused_protection(intent: OrderIntent) -> Alert:

@@ -1,17 +1,19 @@
 """What a symbol gets for what is held and open in it, whatever its strategy wishes.
 
 Order of business: an entry that did not fill in the run it was made for is cancelled before
-anything else is asked; an exit comes before protection; a stop without shares behind it goes.
+anything else is asked; an exit comes before protection; a stop without shares behind it goes, and
+one for more shares than are held gives way to a smaller one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from tradewind.market.bar import to_iso
 from tradewind.market.cycle import Cycle
-from tradewind.orders.model import BrokerOrder, IntentKind, Side
+from tradewind.orders.model import BrokerOrder, IntentKind, OrderStatus, Side
 from tradewind.orders.prices import initial_stop
 from tradewind.orders.protection import Need, ProtectionNeed, protection_need, resting_stops
 from tradewind.portfolio.model import Holding
@@ -21,12 +23,17 @@ from tradewind.risk.limits import RiskLimits
 # So many refusals in a row, and the shares are better sold than left without a stop.
 REFUSALS_UNTIL_EXIT = 2
 PROTECTION_REFUSED = "protection_refused"
+# A cancellation that is not confirmed for so long is not waited for to protect what was bought.
+STUCK_AFTER = timedelta(minutes=2)
+ENTRY_STUCK = "entry_stuck"
+TOO_MUCH_COVERED = "too_much_covered"
 
 
 @dataclass(frozen=True, slots=True)
 class Care:
     """One thing to be done about a symbol. ``kind`` is None when the thing is to wait for what is
-    already under way; ``target`` names the broker's order that is cancelled or replaced."""
+    already under way; ``target`` names the broker's order that is cancelled or replaced, or that
+    hangs."""
 
     code: str
     reason: str
@@ -48,7 +55,7 @@ def due_care(
     ``wished_exit`` the code and sentence with which a strategy wants out."""
     late_entry = _open_entry(symbol, book)
     if late_entry is not None:
-        return _cancel_entry(late_entry, price)
+        return _care_for_late_entry(cycle, late_entry, price, book)
     holding = book.held(symbol)
     if holding is not None:
         return _care_for_holding(cycle, holding, price, book, limits, wished_exit)
@@ -61,6 +68,31 @@ def _open_entry(symbol: str, book: Book) -> BrokerOrder | None:
         if order.side is Side.BUY:
             return order
     return None
+
+
+def _care_for_late_entry(cycle: Cycle, order: BrokerOrder, price: Decimal, book: Book) -> Care:
+    """It is cancelled. Where the broker does not confirm that, what it bought must not stay naked:
+    its stop is tried beside it, which the broker may refuse."""
+    cancel = _cancel_entry(order, price)
+    holding = book.held(order.symbol)
+    hangs = order.status is OrderStatus.PENDING_CANCEL
+    if holding is None or not hangs or cycle.run_at - order.updated_at <= STUCK_AFTER:
+        return cancel
+    need = _need(cycle, holding, price, book)
+    if need.need not in (Need.PLACE, Need.SELL):
+        return cancel
+    stuck = replace(
+        cancel,
+        code=ENTRY_STUCK,
+        reason=f"entry {order.client_order_id} ({order.filled_quantity} of {order.quantity} "
+        f"filled) hangs in its cancellation since {to_iso(order.updated_at)}; {need.reason}",
+    )
+    if need.need is Need.SELL:
+        # Nothing may be sold while it may still buy: all that is left is to ask again.
+        return stuck
+    return replace(
+        stuck, kind=IntentKind.PROTECT, quantity=need.quantity, stop_price=need.stop_price
+    )
 
 
 def _cancel_entry(order: BrokerOrder, price: Decimal) -> Care:
@@ -101,15 +133,7 @@ def _care_for_holding(
         if order.side is Side.SELL and order.order_type != "stop":
             reason = f"exit {order.client_order_id} is still {order.status}"
             return Care("exit_working", reason)
-    need = protection_need(
-        symbol=symbol,
-        quantity=holding.quantity,
-        avg_entry_price=holding.avg_price,
-        highest_high=book.highs.get(symbol),
-        last_close=price,
-        open_orders=ours,
-        as_of=cycle.run_at,
-    )
+    need = _need(cycle, holding, price, book)
     why_out = _why_exit(cycle, need, book.failed_protection.get(symbol, 0), limits, wished_exit)
     trading = cycle.session.open <= cycle.run_at < cycle.session.close
     if why_out is not None and trading:
@@ -121,6 +145,15 @@ def _care_for_holding(
         return Care("waits_for_the_open", need.reason)
     if need.need is Need.NOTHING:
         return None
+    if need.need is Need.REDUCE:
+        return Care(
+            TOO_MUCH_COVERED,
+            need.reason,
+            IntentKind.CANCEL_STOP,
+            need.quantity,
+            need.stop_price,
+            need.order.order_id if need.order else None,
+        )
     raising = need.need is Need.RAISE
     return Care(
         "stop_below_trail" if raising else "naked",
@@ -129,6 +162,20 @@ def _care_for_holding(
         need.quantity,
         need.stop_price,
         need.order.order_id if need.order else None,
+    )
+
+
+def _need(cycle: Cycle, holding: Holding, price: Decimal, book: Book) -> ProtectionNeed:
+    position = book.positions.get(holding.symbol)
+    return protection_need(
+        symbol=holding.symbol,
+        quantity=holding.quantity,
+        at_broker=position.quantity if position is not None and position.quantity > 0 else None,
+        avg_entry_price=holding.avg_price,
+        highest_high=book.highs.get(holding.symbol),
+        last_close=price,
+        open_orders=book.ours(holding.symbol),
+        as_of=cycle.run_at,
     )
 
 
