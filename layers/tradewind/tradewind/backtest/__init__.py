@@ -1,0 +1,1 @@
+"""Backtests: the rules of live trading over recorded bars, with declared fills."""

@@ -1,0 +1,136 @@
+"""The bars of a backtest, asked for as live trading asks for them: nothing later than a minute."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from tradewind.errors import InvalidInputError
+from tradewind.market.answer import REREAD
+from tradewind.market.bar import MINUTE, Bar, bar_fault, to_iso
+from tradewind.market.gap_ledger import GapLedger, ProviderAnswer
+from tradewind.market.ports import DailyBar
+from tradewind.market.session import Session
+from tradewind.market.session_table import SessionTable
+
+
+class Market:
+    """Regular-session bars of some symbols, and the ledger of the minutes without one.
+
+    ``bars`` in any order, split-adjusted to one price level; those of other symbols or outside
+    regular hours do not count. InvalidInputError for a bar that cannot be true and for two bars of
+    one minute that differ.
+    """
+
+    def __init__(
+        self, bars: Iterable[Bar], symbols: Collection[str], calendar: SessionTable
+    ) -> None:
+        self._calendar = calendar
+        self._symbols = tuple(sorted(symbols))
+        by_symbol: dict[str, dict[datetime, Bar]] = {symbol: {} for symbol in self._symbols}
+        for bar in bars:
+            if bar.symbol not in by_symbol or not calendar.in_session(bar.start):
+                continue
+            _check(bar, by_symbol[bar.symbol].get(bar.start))
+            by_symbol[bar.symbol][bar.start] = bar
+        self._starts = {symbol: sorted(own) for symbol, own in by_symbol.items()}
+        self._bars = {
+            symbol: [own[start] for start in self._starts[symbol]]
+            for symbol, own in by_symbol.items()
+        }
+        self._daily = {symbol: _daily(own, calendar) for symbol, own in self._bars.items()}
+        self._ledger = GapLedger(calendar)
+        self._asked_until: date | None = None
+
+    def minute(self, start: datetime) -> dict[str, Bar]:
+        """The bars of one minute by symbol; a symbol that did not trade in it is absent."""
+        found = {symbol: self.newest(symbol, start, 1) for symbol in self._symbols}
+        return {symbol: own[0] for symbol, own in found.items() if own and own[0].start == start}
+
+    def newest(self, symbol: str, until: datetime, count: int) -> list[Bar]:
+        """The newest ``count`` bars with start <= until, oldest first; fewer where there are."""
+        end = bisect_right(self._starts[symbol], until)
+        return self._bars[symbol][max(0, end - count) : end]
+
+    def highest_high(self, symbol: str, since: datetime, until: datetime) -> Decimal | None:
+        """Over the bars with since <= start <= until; None without any."""
+        starts = self._starts[symbol]
+        own = self._bars[symbol][bisect_left(starts, since) : bisect_right(starts, until)]
+        return max((bar.high for bar in own), default=None)
+
+    def daily(self, symbol: str, before: date, count: int) -> list[DailyBar]:
+        """The ranges of the last ``count`` sessions with bars before a day, oldest first."""
+        days = self._daily[symbol]
+        end = bisect_left(days, before, key=lambda day: day.session)
+        return days[max(0, end - count) : end]
+
+    def prepare(self, session: Session) -> None:
+        """Before a session: what came of the sessions before it is settled by now."""
+        firsts = [starts[0] for starts in self._starts.values() if starts]
+        if not firsts:
+            return
+        first = self._asked_until or min(firsts).date()
+        for earlier in self._calendar.between(first, session.date):
+            if earlier.date < session.date:
+                self._look(earlier.open, earlier.last_bar, session.open)
+        self._asked_until = session.date
+
+    def look(self, session: Session, bar_time: datetime) -> None:
+        """What the provider's answer in the run of a minute shows: live trading reads the last ten
+        minutes again each time, and takes a minute that twice was not there for one without
+        trades."""
+        first = max(session.open, bar_time - REREAD + MINUTE)
+        self._look(first, bar_time, bar_time + MINUTE)
+
+    def missing(self, symbol: str, since: datetime, until: datetime) -> list[datetime]:
+        """The regular minutes from ``since`` on that were over at ``until``, have no bar and are
+        not known to be without trades."""
+        return [
+            minute
+            for session in self._calendar.between(since.date(), until.date())
+            for gap in self._ledger.gaps(symbol, session, until)
+            for minute in gap
+            if minute >= since
+        ]
+
+    def _look(self, first: datetime, last: datetime, asked_at: datetime) -> None:
+        came = {symbol: self._between(symbol, first, last) for symbol in self._symbols}
+        self._ledger.bars_stored(
+            ((symbol, start) for symbol, starts in came.items() for start in starts), asked_at
+        )
+        expected = (last - first) // MINUTE + 1
+        if any(len(starts) < expected for starts in came.values()):
+            self._ledger.answered(ProviderAnswer(self._symbols, first, last, asked_at, came))
+
+    def _between(self, symbol: str, first: datetime, last: datetime) -> Sequence[datetime]:
+        starts = self._starts[symbol]
+        return starts[bisect_left(starts, first) : bisect_right(starts, last)]
+
+
+def _check(bar: Bar, known: Bar | None) -> None:
+    fault = bar_fault(bar)
+    if fault is not None:
+        raise InvalidInputError(f"{bar.symbol} {to_iso(bar.start)}: {fault}")
+    if known is not None and not known.same_values(bar):
+        raise InvalidInputError(f"{bar.symbol} {to_iso(bar.start)}: two bars that differ")
+
+
+def _daily(bars: Sequence[Bar], calendar: SessionTable) -> list[DailyBar]:
+    by_day: dict[date, list[Bar]] = {}
+    for bar in bars:
+        session = calendar.session_of(bar.start)
+        if session is not None:
+            by_day.setdefault(session.date, []).append(bar)
+    return [
+        DailyBar(
+            own[0].symbol,
+            day,
+            own[0].open,
+            max(bar.high for bar in own),
+            min(bar.low for bar in own),
+            own[-1].close,
+        )
+        for day, own in by_day.items()
+    ]

@@ -1,0 +1,157 @@
+"""Run the rules of live trading over recorded sessions, minute by minute.
+
+The reference: slow and plain, with the very checks, sizes and protections that live trading has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from tradewind.backtest.book import bars_seen, book_of, positions_of, wishes_of
+from tradewind.backtest.broker import SLIPPAGE, SimulatedBroker
+from tradewind.backtest.market import Market
+from tradewind.errors import InvalidInputError
+from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
+from tradewind.market.session import Session
+from tradewind.market.session_table import SessionTable
+from tradewind.orders.model import BrokerFill, OrderIntent
+from tradewind.portfolio.executions import Execution
+from tradewind.portfolio.round_trips import RoundTrip, round_trips
+from tradewind.risk.assessment import Assessment, assess, assess_positions
+from tradewind.risk.limits import RiskLimits
+from tradewind.strategies.decision import Action, Decision
+from tradewind.strategies.protocol import Strategy
+
+MODE = "backtest"
+# As the schedule has it: the account is put in order this long before the open.
+BEFORE_OPEN = timedelta(minutes=15)
+_WISHES_TO_TRADE = (Action.ENTER, Action.EXIT)
+
+
+@dataclass(frozen=True, slots=True)
+class EquityAt:
+    """USD at the end of a minute (aware UTC), what is held at its newest close."""
+
+    at: datetime
+    equity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """All in time order. ``equity`` has one point a regular minute. ``refusals`` are the decisions
+    in which risk left a wish to enter or leave unfulfilled, as the daily report counts them."""
+
+    decisions: tuple[Decision, ...]
+    intents: tuple[OrderIntent, ...]
+    fills: tuple[BrokerFill, ...]
+    executions: tuple[Execution, ...]
+    round_trips: tuple[RoundTrip, ...]
+    equity: tuple[EquityAt, ...]
+
+    @property
+    def refusals(self) -> tuple[Decision, ...]:
+        return tuple(
+            decision
+            for decision in self.decisions
+            if decision.wanted in _WISHES_TO_TRADE and decision.action is not decision.wanted
+        )
+
+
+def run(
+    bars: Iterable[Bar],
+    sessions: Sequence[Session],
+    strategies: Mapping[str, Strategy],
+    limits: RiskLimits,
+    cash: Decimal,
+    *,
+    calendar: SessionTable,
+    slippage: Decimal = SLIPPAGE,
+    minutes: int | None = None,
+) -> BacktestResult:
+    """Trade ``sessions`` (oldest first) with ``cash`` USD from their start.
+
+    ``bars``: regular minutes of the symbols in ``strategies``, at one price level; those before the
+    first session are history. ``slippage`` is a fraction of the price on each side. ``minutes``: of
+    each session only so many from its open, as a replay has it. InvalidInputError for bars that
+    cannot be true, sessions out of order and amounts that make no sense.
+    """
+    if any(one.date >= other.date for one, other in pairwise(sessions)):
+        raise InvalidInputError("sessions have to be in order, each once")
+    backtest = _Backtest(
+        Market(bars, strategies, calendar),
+        SimulatedBroker(cash, slippage),
+        strategies,
+        limits,
+    )
+    for session in sessions:
+        backtest.trade_session(session, session.minutes if minutes is None else minutes)
+    return backtest.result()
+
+
+class _Backtest:
+    def __init__(
+        self,
+        market: Market,
+        broker: SimulatedBroker,
+        strategies: Mapping[str, Strategy],
+        limits: RiskLimits,
+    ) -> None:
+        self._market = market
+        self._broker = broker
+        self._strategies = strategies
+        self._limits = limits
+        self._decisions: list[Decision] = []
+        self._intents: list[OrderIntent] = []
+        self._equity: list[EquityAt] = []
+
+    def trade_session(self, session: Session, minutes: int) -> None:
+        self._market.prepare(session)
+        self._put_in_order(session)
+        for number in range(min(minutes, session.minutes)):
+            self._minute(session, session.open + number * MINUTE)
+        self._broker.end_session(session.close)
+
+    def result(self) -> BacktestResult:
+        broker = self._broker
+        return BacktestResult(
+            decisions=tuple(self._decisions),
+            intents=tuple(self._intents),
+            fills=broker.fills,
+            executions=tuple(broker.executions),
+            round_trips=tuple(round_trips(broker.executions, broker.gaps)),
+            equity=tuple(self._equity),
+        )
+
+    def _put_in_order(self, session: Session) -> None:
+        """The reconciliation before the open: what a night left is cancelled or protected."""
+        bar_time = session.open - BEFORE_OPEN - MINUTE
+        cycle = _cycle(session, bar_time, reconciliation_name(MODE, bar_time))
+        positions = positions_of(self._broker, self._market, bar_time)
+        book = book_of(cycle, self._broker, self._market, self._limits, (), {})
+        self._carry_out(assess_positions(cycle, positions, book, self._limits, {}), cycle.run_at)
+
+    def _minute(self, session: Session, bar_time: datetime) -> None:
+        """The market first, for orders of the runs before; then the run that decides on it."""
+        self._broker.trade(self._market.minute(bar_time))
+        self._market.look(session, bar_time)
+        cycle = _cycle(session, bar_time, execution_name(MODE, bar_time))
+        seen = bars_seen(self._market, self._strategies, bar_time)
+        wishes = wishes_of(self._strategies, seen, self._broker)
+        book = book_of(cycle, self._broker, self._market, self._limits, wishes, seen)
+        self._carry_out(assess(cycle, wishes, book, self._limits), cycle.run_at)
+        self._equity.append(EquityAt(cycle.run_at, self._broker.equity))
+
+    def _carry_out(self, assessment: Assessment, at: datetime) -> None:
+        self._decisions += assessment.decisions
+        self._intents += assessment.intents
+        for intent in assessment.intents:
+            self._broker.carry_out(intent, at)
+
+
+def _cycle(session: Session, bar_time: datetime, execution: str) -> Cycle:
+    return Cycle(MODE, MODE, MODE, execution, bar_time, session)
