@@ -34,6 +34,12 @@ from tests.unit.backtest.invented import (
 RECORDED = Path(__file__).parents[4] / "shared" / "data" / "bars_1min" / "av_2020_2021"
 # All of the account in one symbol, whatever the stop: so that a fall of one symbol is a drawdown.
 ALL_IN = RiskLimits(risk_per_trade=D(1), max_symbol_exposure=D(1))
+# No trade for a quarter of an hour, and then a tenth lower.
+HALT: dict[int, Candle] = dict.fromkeys(range(60, 75))
+HALT_AND_LOWER: dict[int, Candle] = {
+    **HALT,
+    **dict.fromkeys(range(75, 390), ("90", "90", "90", "90")),
+}
 
 
 def sales(result: BacktestResult) -> list[tuple[str, str, datetime]]:
@@ -64,7 +70,7 @@ def test_a_half_day_ends_early() -> None:
 
 def test_a_gap_down_of_twelve_percent_costs_the_gap_and_no_more() -> None:
     below: Candle = ("88", "89", "87", "88")
-    bars = day({minute: below for minute in range(60, 390)})
+    bars = day(dict.fromkeys(range(60, 390), below))
     result = backtest(bars, told([30]))
     assert sales(result) == [("stop", "87.98", at(60))]
     (trip,) = result.round_trips
@@ -93,8 +99,9 @@ def test_a_flash_crash_that_recovers_costs_the_stop() -> None:
 
 def test_the_stop_follows_the_highs_and_never_falls() -> None:
     rising: dict[int, Candle] = {60: ("100", "104", "100", "104")}
-    bars = day({**rising, **{minute: ("104", "104", "104", "104") for minute in range(61, 90)},
-                **{minute: ("103", "103", "102", "102.50") for minute in range(90, 390)}})  # fmt: skip
+    high = dict.fromkeys(range(61, 90), ("104", "104", "104", "104"))
+    falling = dict.fromkeys(range(90, 390), ("103", "103", "102", "102.50"))
+    bars = day({**rising, **high, **falling})
     result = backtest(bars, told([30]))
     # First to 1.5 % below the fill at 100.02, then to 1.5 % below the high of 104.
     assert [
@@ -107,18 +114,16 @@ def test_the_stop_follows_the_highs_and_never_falls() -> None:
 
 
 def test_a_halted_symbol_fills_nothing_until_it_trades_again() -> None:
-    halt: dict[int, Candle] = dict.fromkeys(range(60, 75))
-    bars = day({**halt, **{m: ("90", "90", "90", "90") for m in range(75, 390)}}) + day({}, "MSFT")
+    bars = day(HALT_AND_LOWER) + day({}, "MSFT")
     result = backtest(bars, told([30, 65], [62]))
-    # Left at the last bar before the halt's end is not to be had: the stop sells at the resumption.
-    assert [one for one in result.round_trips if one.symbol == "AAPL"][0].exit_at == at(75)
+    # What the strategy wishes meanwhile is not to be had: the stop sells at the resumption.
+    assert next(one for one in result.round_trips if one.symbol == "AAPL").exit_at == at(75)
     assert {one.at for one in result.fills if one.symbol == "AAPL"} == {at(31), at(75)}
     assert assert_losses_are_bounded(result, bars) == 1
 
 
 def test_an_exit_that_waits_through_a_halt_is_done_at_the_resumption() -> None:
-    halt: dict[int, Candle] = dict.fromkeys(range(60, 75))
-    bars = day({**halt, **{m: ("90", "90", "90", "90") for m in range(75, 390)}}) + day({}, "MSFT")
+    bars = day(HALT_AND_LOWER) + day({}, "MSFT")
     result = backtest(bars, told([30], [59]))
     decided = reasons(result)
     assert decided[at(59)] == ("exit", "told")
@@ -129,8 +134,7 @@ def test_an_exit_that_waits_through_a_halt_is_done_at_the_resumption() -> None:
 
 def test_entries_in_a_halted_symbol_are_refused_for_what_is_missing() -> None:
     """The strategy wants in at the last bar before the halt and at the first one after it."""
-    halt: dict[int, Candle] = dict.fromkeys(range(60, 75))
-    decided = reasons(backtest(day(halt) + day({}, "MSFT"), told([59, 75])))
+    decided = reasons(backtest(day(HALT) + day({}, "MSFT"), told([59, 75])))
     assert decided[at(59)] == ("enter", "told")
     assert decided[at(60)] == ("wait", "entry_not_filled")
     assert {decided[at(minute)] for minute in range(61, 65)} == {("wait", "stale_bar")}
@@ -140,8 +144,7 @@ def test_entries_in_a_halted_symbol_are_refused_for_what_is_missing() -> None:
 
 
 def test_minutes_that_nobody_has_are_a_hole() -> None:
-    gone: dict[int, Candle] = dict.fromkeys(range(60, 75))
-    result = backtest(day(gone), told([75, 85]))
+    result = backtest(day(HALT), told([75, 85]))
     assert reasons(result)[at(75)] == ("wait", "hole")
     # Ten minutes on they are settled, or none of the five that the strategy looks at.
     assert reasons(result)[at(85)] == ("enter", "told")
@@ -168,7 +171,7 @@ def test_after_a_night_without_a_sale_the_position_has_its_stop_again_and_is_sol
 
 def test_the_drawdown_stop_ends_entries_until_the_next_session() -> None:
     crash: Candle = ("88", "88", "88", "88")
-    bars = day({m: crash for m in range(60, 390)}) + day({}, session=NEXT_DAY, otherwise=crash)
+    bars = day(dict.fromkeys(range(60, 390), crash)) + day({}, session=NEXT_DAY, otherwise=crash)
     strategy = replace(
         told([30, 100]), enter=told([30, 100]).enter | told([30], session=NEXT_DAY).enter
     )
