@@ -10,6 +10,7 @@ import signal
 import urllib.error
 import urllib.request
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import pg8000.native
 import pytest
 from tradewind.market.csv_bars import read_bars
 from tradewind.market.session_table import default_table
+from tradewind.risk.limits import RiskLimits
+from tradewind.strategies.sma_crossover import SmaCrossover
 from tradewind_local.postgres_server import PostgresServer
 
 from tests.e2e.command import (
@@ -27,6 +30,7 @@ from tests.e2e.command import (
     start,
     wait_until_nothing_is_left,
 )
+from tests.e2e.parity import backtest_of, differences, fill_prices, paper_session
 from tests.e2e.totp import totp
 
 pytestmark = pytest.mark.e2e
@@ -124,6 +128,25 @@ def test_stored_bars_equal_the_files(first: dict[str, Any], state: Path) -> None
         open=session.open,
     )
     assert stored == expected
+
+
+@pytest.mark.live_parity
+def test_a_backtest_decides_the_same(first: dict[str, Any], state: Path) -> None:
+    session = default_table().session_on(date.fromisoformat(first["date"]))
+    assert session is not None
+    paper = paper_session(state, session)
+    strategies = {symbol: SmaCrossover(20, 50) for symbol in first["symbols"]}
+    found = differences(paper.told, backtest_of(paper, strategies))
+    assert [one for one in found if one.explained is None] == []
+    assert len(paper.told.decisions) == 2 * MINUTES
+    assert {one.action for one in paper.told.decisions.values()} >= {"enter", "hold", "wait"}
+    assert len(fill_prices(paper.told, backtest_of(paper, strategies))) >= 1
+
+    # Another average, another cap: neither would pass.
+    other = {symbol: SmaCrossover(19, 50) for symbol in first["symbols"]}
+    smaller = RiskLimits(max_symbol_exposure=Decimal("0.2"))
+    for planted in (backtest_of(paper, other), backtest_of(paper, strategies, smaller)):
+        assert [one for one in differences(paper.told, planted) if one.explained is None] != []
 
 
 def test_the_same_command_again_changes_nothing_and_the_api_answers_who_may_ask(
