@@ -283,7 +283,8 @@ _RULES: Mapping[Protection, _Rule] = {
 def _drawdown_locks(
     at: datetime, change: EquityChange, sessions: Sequence[Session], settings: ProtectionSettings
 ) -> Iterator[Lock]:
-    to_come = [session for session in sessions if session.close > at]
+    # The run of a session's last bar happens at its close, and is still of that session.
+    to_come = [session for session in sessions if session.close >= at]
     if not to_come:
         return
     today, later = to_come[0], to_come[1:]
