@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pg8000.native
+from tradewind.backtest.book import RulesInForce
 from tradewind.backtest.run import BacktestResult, run
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session import Session
@@ -112,7 +113,7 @@ def backtest_of(
             paper.bars,
             [paper.session],
             strategies,
-            limits or RiskLimits(),
+            RulesInForce(limits or RiskLimits()),
             paper.cash,
             calendar=default_table(),
             minutes=minutes,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal as D
 
+from tradewind.backtest.book import RulesInForce
 from tradewind.backtest.run import BacktestResult, run
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session import Session
@@ -15,6 +16,7 @@ from tradewind.orders.model import IntentKind
 from tradewind.orders.prices import tick_size
 from tradewind.portfolio.executions import Execution, Purpose
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.protections import ProtectionSettings
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Wish
 
@@ -108,6 +110,7 @@ def backtest(
     strategy: Told | AlwaysLong,
     *sessions: Session,
     limits: RiskLimits | None = None,
+    protections: ProtectionSettings | None = None,
     cash: D = CASH,
 ) -> BacktestResult:
     """Every symbol among the bars gets the same strategy."""
@@ -116,7 +119,7 @@ def backtest(
         known,
         sessions or (FULL_DAY,),
         {bar.symbol: strategy for bar in known},
-        limits or RiskLimits(),
+        RulesInForce(limits or RiskLimits(), protections or ProtectionSettings()),
         cash,
         calendar=CALENDAR,
     )

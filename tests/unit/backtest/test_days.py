@@ -13,6 +13,7 @@ from tradewind.errors import InvalidInputError
 from tradewind.market.csv_bars import read_bars
 from tradewind.orders.model import IntentKind
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.protections import Protection, ProtectionSettings
 
 from tests.unit.backtest.invented import (
     CALENDAR,
@@ -137,8 +138,8 @@ def test_entries_in_a_halted_symbol_are_refused_for_what_is_missing() -> None:
     decided = reasons(backtest(day(HALT) + day({}, "MSFT"), told([59, 75])))
     assert decided[at(59)] == ("enter", "told")
     assert decided[at(60)] == ("wait", "entry_not_filled")
-    assert {decided[at(minute)] for minute in range(61, 65)} == {("wait", "stale_bar")}
-    assert {decided[at(minute)] for minute in range(65, 75)} == {("wait", "stale_data")}
+    assert decided[at(61)] == ("wait", "stale_bar")
+    assert {decided[at(minute)] for minute in range(62, 75)} == {("wait", "halted")}
     # The other symbol traded on: what is missing were minutes without a trade, and no hole.
     assert decided[at(75)] == ("enter", "told")
 
@@ -167,6 +168,30 @@ def test_after_a_night_without_a_sale_the_position_has_its_stop_again_and_is_sol
     protected = [one for one in result.intents if one.kind is IntentKind.PROTECT]
     assert [one.bar_time for one in protected] == [at(-16, NEXT_DAY)]
     assert sales(result) == [("session_end", "98.98", at(385, NEXT_DAY))]
+
+
+def test_a_stop_locks_its_symbol_for_a_while_and_a_second_one_for_longer() -> None:
+    low: Candle = ("100", "100", "98", "100")
+    bars = day({60: low, 80: low})
+    wanted = told([30, 62, 66, 82, 100, 139, 140])
+    decided = reasons(backtest(bars, wanted))
+    # Left within 10:30, no entry until five minutes later; the second stop within the hour locks
+    # for an hour.
+    assert decided[at(62)] == ("wait", "cooldown")
+    assert decided[at(66)] == ("enter", "told")
+    assert {decided[at(minute)] for minute in (82, 100, 139)} == {("wait", "stop_guard")}
+    assert decided[at(140)] == ("enter", "told")
+    off = backtest(bars, wanted, protections=ProtectionSettings.without(Protection))
+    assert reasons(off)[at(62)] == ("enter", "told")
+    assert off.refusals == ()
+
+
+def test_a_loss_from_the_peak_halves_what_is_bought_next() -> None:
+    crash: Candle = ("91", "91", "91", "91")
+    result = backtest(day(dict.fromkeys(range(60, 390), crash)), told([30, 100]), limits=ALL_IN)
+    first, second = (one for one in result.intents if one.kind is IntentKind.ENTRY)
+    assert "equity is -9." in second.reason
+    assert second.quantity * 2 <= first.quantity * D(100) / D(91) * D("0.92")
 
 
 def test_the_drawdown_stop_ends_entries_until_the_next_session() -> None:

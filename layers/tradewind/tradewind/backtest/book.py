@@ -4,30 +4,48 @@ store of record."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from tradewind.backtest.broker import SimulatedBroker
 from tradewind.backtest.market import Market
 from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle
+from tradewind.orders.model import IntentKind, OrderIntent
+from tradewind.risk.allocation import NO_ALLOTMENTS, Allotment
 from tradewind.risk.assessment import Position, StrategyWish
 from tradewind.risk.book import Book
+from tradewind.risk.data_checks import LIQUID_MINUTES
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.protections import Protected, ProtectionSettings
+from tradewind.risk.restrictions import Restriction
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """What risk is told before it decides anything; ``allotments`` are by symbol."""
+
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    protections: ProtectionSettings = field(default_factory=ProtectionSettings)
+    restrictions: Sequence[Restriction] = ()
+    allotments: Mapping[str, Allotment] = field(default_factory=lambda: NO_ALLOTMENTS)
 
 
 def bars_seen(
     market: Market, strategies: Mapping[str, Strategy], until: datetime
 ) -> dict[str, list[Bar]]:
-    """Each symbol's newest bars, as many as the strategies look at; symbols without any are
-    absent."""
-    needed = max((strategy.bars_needed for strategy in strategies.values()), default=1)
+    """Each symbol's newest bars, as many as any strategy looks at, and as tell a halt from a thin
+    symbol; symbols without any are absent."""
+    needed = max([LIQUID_MINUTES, *(one.bars_needed for one in strategies.values())])
     seen = {symbol: market.newest(symbol, until, needed) for symbol in sorted(strategies)}
     return {symbol: bars for symbol, bars in seen.items() if bars}
 
 
 def wishes_of(
+    minute: datetime,
     strategies: Mapping[str, Strategy],
     seen: Mapping[str, Sequence[Bar]],
     broker: SimulatedBroker,
@@ -37,12 +55,23 @@ def wishes_of(
     wishes = []
     for symbol, bars in seen.items():
         strategy = strategies[symbol]
-        wish = strategy.decide(
-            MarketView(symbol=symbol, bars=bars, prediction=None, holding=symbol in holdings)
+        view = MarketView(
+            symbol=symbol,
+            minute=minute,
+            bars=bars[-strategy.bars_needed :],
+            prediction=None,
+            holding=symbol in holdings,
         )
+        wish = strategy.decide(view)
         wishes.append(
             StrategyWish(
-                symbol, strategy.name, wish.action, wish.reason_code, wish.reason, bars[-1]
+                symbol,
+                strategy.name,
+                wish.action,
+                wish.reason_code,
+                wish.reason,
+                bars[-1],
+                needs_prediction=strategy.needs_prediction,
             )
         )
     return wishes
@@ -52,13 +81,19 @@ def book_of(
     cycle: Cycle,
     broker: SimulatedBroker,
     market: Market,
-    limits: RiskLimits,
-    wishes: Sequence[StrategyWish],
+    rules: RulesInForce,
+    protected: Protected,
+    committed: Sequence[OrderIntent],
+    strategies: Mapping[str, Strategy],
     seen: Mapping[str, Sequence[Bar]],
+    entering: Sequence[str],
 ) -> Book:
-    """The broker is read right when the run begins; every intent has its outcome by then."""
+    """The broker is read right when the run begins; every intent has its outcome by then.
+
+    ``committed``: the session's intents so far; ``entering``: the symbols that a strategy wants in
+    and that are not held.
+    """
     holdings = broker.holdings
-    entering = [wish.symbol for wish in wishes if wish.action is Action.ENTER]
     highs = {
         symbol: market.highest_high(
             symbol, holding.opened_at.replace(second=0, microsecond=0), cycle.bar_time
@@ -66,7 +101,8 @@ def book_of(
         for symbol, holding in holdings.items()
         if holding.opened_at is not None
     }
-    count = limits.daily_atr_sessions + 1
+    count = rules.limits.daily_atr_sessions + 1
+    entries = [intent for intent in committed if intent.kind is IntentKind.ENTRY]
     return Book(
         account=broker.account(),
         broker_as_of=cycle.run_at,
@@ -79,10 +115,30 @@ def book_of(
         daily={symbol: market.daily(symbol, cycle.session.date, count) for symbol in entering},
         revisions=broker.revisions,
         missing={
-            symbol: market.missing(symbol, seen[symbol][0].start, cycle.run_at)
+            symbol: market.missing(
+                symbol, seen[symbol][-strategies[symbol].bars_needed :][0].start, cycle.run_at
+            )
             for symbol in entering
         },
+        allotments=rules.allotments,
+        protected=protected,
+        bar_starts={symbol: [bar.start for bar in seen[symbol]] for symbol in entering},
+        recent_minutes=market.recent_minutes(cycle.session, cycle.bar_time) if entering else (),
+        restrictions=rules.restrictions,
+        entries_today=len(entries),
+        capital_today=sum(
+            (one.quantity * one.limit_price for one in entries if one.limit_price is not None),
+            Decimal(0),
+        ),
     )
+
+
+def symbols_entering(wishes: Sequence[StrategyWish], broker: SimulatedBroker) -> list[str]:
+    """The symbols that a strategy wants in and that are not held."""
+    held = broker.holdings
+    return [
+        wish.symbol for wish in wishes if wish.action is Action.ENTER and wish.symbol not in held
+    ]
 
 
 def positions_of(broker: SimulatedBroker, market: Market, until: datetime) -> list[Position]:

@@ -29,6 +29,7 @@ from tradewind.orders.prices import ceil_to_tick, floor_to_tick, tick_size
 from tradewind.portfolio.accounting import apply_fill, flat
 from tradewind.portfolio.executions import Execution, Purpose
 from tradewind.portfolio.model import Holding
+from tradewind.risk.closed_trips import RecentTrade
 
 # Half the spread and the delay of a few seconds, on each side.
 SLIPPAGE = Decimal("0.0002")
@@ -60,6 +61,7 @@ class SimulatedBroker:
         self._intents: dict[str, OrderIntent] = {}
         self._revisions: dict[str, int] = {}
         self.executions: list[Execution] = []
+        self.trades: list[RecentTrade] = []
         # execution_id -> the open that lay beyond the stop, where the market jumped over it
         self.gaps: dict[str, Decimal] = {}
 
@@ -287,10 +289,21 @@ class SimulatedBroker:
             reason=intent.reason.split(":", 1)[0] if purpose is Purpose.EXIT else purpose,
         )
         before = self._holdings.get(order.symbol) or flat(order.symbol, intent.strategy)
-        self._holdings[order.symbol] = apply_fill(before, execution.as_fill())[0]
+        self._holdings[order.symbol], realised = apply_fill(before, execution.as_fill())
         bought = order.side is Side.BUY
         self._cash += -execution.notional if bought else execution.notional
         self.executions.append(execution)
+        self.trades.append(
+            RecentTrade(
+                order.symbol,
+                at,
+                order.side,
+                order.quantity,
+                price,
+                realised,
+                by_stop=purpose is Purpose.STOP,
+            )
+        )
         self._keep(
             replace(
                 order,

@@ -84,6 +84,13 @@ class Market:
         first = max(session.open, bar_time - REREAD + MINUTE)
         self._look(first, bar_time, bar_time + MINUTE)
 
+    def recent_minutes(self, session: Session, bar_time: datetime) -> list[datetime]:
+        """The regular minutes of the session before and of this one, up to a minute."""
+        before = self._calendar.previous(session.date)
+        minutes = [before.open + number * MINUTE for number in range(before.minutes)]
+        count = (bar_time - session.open) // MINUTE + 1
+        return minutes + [session.open + number * MINUTE for number in range(count)]
+
     def missing(self, symbol: str, since: datetime, until: datetime) -> list[datetime]:
         """The regular minutes from ``since`` on that were over at ``until``, have no bar and are
         not known to be without trades."""

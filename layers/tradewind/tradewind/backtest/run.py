@@ -11,9 +11,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from tradewind.backtest.book import bars_seen, book_of, positions_of, wishes_of
+from tradewind.backtest.book import (
+    RulesInForce,
+    bars_seen,
+    book_of,
+    positions_of,
+    symbols_entering,
+    wishes_of,
+)
 from tradewind.backtest.broker import SLIPPAGE, SimulatedBroker
 from tradewind.backtest.market import Market
+from tradewind.backtest.protections import StandingProtections
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
@@ -23,7 +31,7 @@ from tradewind.orders.model import BrokerFill, OrderIntent
 from tradewind.portfolio.executions import Execution
 from tradewind.portfolio.round_trips import RoundTrip, round_trips
 from tradewind.risk.assessment import Assessment, assess, assess_positions
-from tradewind.risk.limits import RiskLimits
+from tradewind.risk.protections import Protected
 from tradewind.strategies.decision import Action, Decision
 from tradewind.strategies.protocol import Strategy
 
@@ -66,7 +74,7 @@ def run(
     bars: Iterable[Bar],
     sessions: Sequence[Session],
     strategies: Mapping[str, Strategy],
-    limits: RiskLimits,
+    rules: RulesInForce,
     cash: Decimal,
     *,
     calendar: SessionTable,
@@ -86,7 +94,8 @@ def run(
         Market(bars, strategies, calendar),
         SimulatedBroker(cash, slippage),
         strategies,
-        limits,
+        rules,
+        calendar,
     )
     for session in sessions:
         backtest.trade_session(session, session.minutes if minutes is None else minutes)
@@ -99,21 +108,25 @@ class _Backtest:
         market: Market,
         broker: SimulatedBroker,
         strategies: Mapping[str, Strategy],
-        limits: RiskLimits,
+        rules: RulesInForce,
+        calendar: SessionTable,
     ) -> None:
         self._market = market
         self._broker = broker
         self._strategies = strategies
-        self._limits = limits
+        self._rules = rules
+        self._protections = StandingProtections(rules.protections, calendar)
         self._decisions: list[Decision] = []
         self._intents: list[OrderIntent] = []
         self._equity: list[EquityAt] = []
 
     def trade_session(self, session: Session, minutes: int) -> None:
         self._market.prepare(session)
+        self._protections.begin(session)
         self._put_in_order(session)
+        before = len(self._intents)
         for number in range(min(minutes, session.minutes)):
-            self._minute(session, session.open + number * MINUTE)
+            self._minute(session, session.open + number * MINUTE, self._intents[before:])
         self._broker.end_session(session.close)
 
     def result(self) -> BacktestResult:
@@ -132,19 +145,33 @@ class _Backtest:
         bar_time = session.open - BEFORE_OPEN - MINUTE
         cycle = _cycle(session, bar_time, reconciliation_name(MODE, bar_time))
         positions = positions_of(self._broker, self._market, bar_time)
-        book = book_of(cycle, self._broker, self._market, self._limits, (), {})
-        self._carry_out(assess_positions(cycle, positions, book, self._limits, {}), cycle.run_at)
+        book = book_of(cycle, self._broker, self._market, self._rules, Protected(), (), {}, {}, ())
+        assessment = assess_positions(cycle, positions, book, self._rules.limits, {})
+        self._carry_out(assessment, cycle.run_at)
 
-    def _minute(self, session: Session, bar_time: datetime) -> None:
+    def _minute(
+        self, session: Session, bar_time: datetime, committed: Sequence[OrderIntent]
+    ) -> None:
         """The market first, for orders of the runs before; then the run that decides on it."""
-        self._broker.trade(self._market.minute(bar_time))
-        self._market.look(session, bar_time)
+        market, broker = self._market, self._broker
+        broker.trade(market.minute(bar_time))
+        market.look(session, bar_time)
         cycle = _cycle(session, bar_time, execution_name(MODE, bar_time))
-        seen = bars_seen(self._market, self._strategies, bar_time)
-        wishes = wishes_of(self._strategies, seen, self._broker)
-        book = book_of(cycle, self._broker, self._market, self._limits, wishes, seen)
-        self._carry_out(assess(cycle, wishes, book, self._limits), cycle.run_at)
-        self._equity.append(EquityAt(cycle.run_at, self._broker.equity))
+        seen = bars_seen(market, self._strategies, bar_time)
+        wishes = wishes_of(bar_time, self._strategies, seen, broker)
+        book = book_of(
+            cycle,
+            broker,
+            market,
+            self._rules,
+            self._protections.of(cycle, broker),
+            committed,
+            self._strategies,
+            seen,
+            symbols_entering(wishes, broker),
+        )
+        self._carry_out(assess(cycle, wishes, book, self._rules.limits), cycle.run_at)
+        self._equity.append(EquityAt(cycle.run_at, broker.equity))
 
     def _carry_out(self, assessment: Assessment, at: datetime) -> None:
         self._decisions += assessment.decisions

@@ -1,0 +1,63 @@
+"""The protections of a backtest: the locks and the size that its own past leaves it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from tradewind.backtest.broker import SimulatedBroker
+from tradewind.market.cycle import Cycle
+from tradewind.market.session import Session
+from tradewind.market.session_table import SessionTable
+from tradewind.risk.closed_trips import closed_trips
+from tradewind.risk.equity import EquityMark, change_since_close, next_mark
+from tradewind.risk.protections import EquityChange, Protected, ProtectionSettings, protect
+
+# The shortest session there is (a half-day), in minutes, and the most days from one to the next.
+SHORTEST_SESSION = 210
+LONGEST_BREAK = timedelta(days=5)
+# Deposits and withdrawals: a backtest has none.
+NOTHING_MOVED = Decimal(0)
+
+
+class StandingProtections:
+    """What was locked stays locked until its end; the peak is the highest since the start."""
+
+    def __init__(self, settings: ProtectionSettings, calendar: SessionTable) -> None:
+        self._settings = settings
+        self._calendar = calendar
+        self._mark: EquityMark | None = None
+        self._standing = Protected()
+        self._around: tuple[Session, ...] = ()
+
+    def begin(self, session: Session) -> None:
+        """Before a session: the sessions in which minutes are counted back and locks on."""
+        settings, calendar = self._settings, self._calendar
+        back = (settings.looks_back // SHORTEST_SESSION + 1) * LONGEST_BREAK
+        locks = max(settings.looks_back // SHORTEST_SESSION, settings.locking_sessions) + 1
+        first = max(session.date - back, calendar.first_day)
+        last = min(session.date + locks * LONGEST_BREAK, calendar.last_day)
+        self._around = tuple(calendar.between(first, last))
+
+    def of(self, cycle: Cycle, broker: SimulatedBroker) -> Protected:
+        """What holds when a run decides."""
+        account = broker.account()
+        self._mark = next_mark(
+            self._mark,
+            session=cycle.session.date,
+            as_of=cycle.run_at,
+            equity=account.equity,
+            transfers=NOTHING_MOVED,
+        )
+        change = EquityChange(
+            since_close=change_since_close(account.equity, account.last_equity, NOTHING_MOVED),
+            from_peak=self._mark.from_peak,
+            peak_at=self._mark.peak_at,
+        )
+        recent = [one for one in broker.trades if one.timestamp >= self._around[0].open]
+        held = {symbol: holding.quantity for symbol, holding in broker.holdings.items()}
+        trips = closed_trips(recent, held)
+        self._standing = protect(
+            cycle.run_at, trips, change, self._around, self._settings, self._standing.locks
+        )
+        return self._standing
