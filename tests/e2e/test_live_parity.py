@@ -42,25 +42,26 @@ def test_a_session_is_decided_the_same(day: str, tmp_path: Path) -> None:
 
 
 def test_a_halt_is_refused_for_the_same_reasons(tmp_path: Path) -> None:
-    """AAPL is bought on the bar of 09:38 and does not trade again before 09:46."""
+    """MSFT crosses on the bar of 09:33, too early for an entry, and is not traded again before
+    09:40: its newest bar goes on to say "enter"."""
     if not recorded_bars():
         pytest.skip("../shared/data/bars_1min/av_2020_2021 is not there")
-    state, session = tmp_path / "state", session_of("2020-11-13")
-    options = ["--date", "2020-11-13", "--minutes", "20", "--state", str(state)]
+    state, session = tmp_path / "state", session_of("2020-12-14")
+    options = ["--date", "2020-12-14", "--minutes", "14", "--state", str(state)]
     for symbol in STRATEGIES:
         bars = read_bars(RECORDED / f"intraday_1min_{symbol}.csv", symbol, "end")
-        traded = [bar for bar in bars if symbol != "AAPL" or not _is_halted(bar, session)]
+        traded = [bar for bar in bars if symbol != "MSFT" or not _is_halted(bar, session)]
         options += ["--bars", f"{symbol}={_written(tmp_path / f'{symbol}.csv', traded)}"]
     run(tmp_path / "log", *options, "--timezone", "UTC")
     paper = paper_session(state, session)
-    codes = {one.code for (_, symbol), one in paper.told.decisions.items() if symbol == "AAPL"}
-    assert {"entry_not_filled", "stale_bar", "stale_data"} <= codes
+    codes = {one.code for (_, symbol), one in paper.told.decisions.items() if symbol == "MSFT"}
+    assert {"outside_entry_window", "stale_bar", "halted"} <= codes
     found = differences(paper.told, backtest_of(paper, STRATEGIES))
     assert [one for one in found if one.explained is None] == []
 
 
 def _is_halted(bar: Bar, session: Session) -> bool:
-    return session.open + 9 * MINUTE <= bar.start < session.open + 16 * MINUTE
+    return session.open + 4 * MINUTE <= bar.start < session.open + 10 * MINUTE
 
 
 def _written(path: Path, bars: list[Bar]) -> Path:
