@@ -43,6 +43,11 @@ def sold() -> FakeBroker:
     return replace(own_stop(), held={})
 
 
+def split() -> FakeBroker:
+    """After a reverse split of one for ten."""
+    return replace(own_stop(), held={"AAPL": D(1)})
+
+
 def bought(quantity: int) -> FakeBroker:
     broker = FakeBroker(entries_fill=D(quantity))
     procedures.enter(BUY, broker, FakeClock(), first=True)
@@ -65,6 +70,8 @@ COSTS: dict[str, tuple[Sent, OrderIntent, Callable[[], FakeBroker]]] = {
     "cancelling an entry that filled in part": (procedures.cancel_entry, LATE, partial(bought, 4)),
     "cancelling a stop without shares":
         (procedures.cancel_stop, EXIT, sold),
+    "a stop for more shares than are held":
+        (procedures.cancel_stop, replace(EXIT, intent_id=own_id("less")), split),
 }  # fmt: skip
 
 
