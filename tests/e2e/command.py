@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "bars_1min" / "av_2020_2021"
 START_SECONDS = 90.0
 END_SECONDS = 60.0
+RUN_SECONDS = 240.0
 
 
 def recorded_bars() -> list[str]:
@@ -65,11 +66,11 @@ def start(log: Path, *options: str) -> Running:
     return Running(process, log)
 
 
-def run(log: Path, *options: str) -> dict[str, Any]:
+def run(log: Path, *options: str, seconds: float = RUN_SECONDS) -> dict[str, Any]:
     """Run to the end; the JSON summary. AssertionError with the output when it failed."""
     summary_file = log.with_suffix(".json")
     running = start(log, *options, "--json", str(summary_file))
-    assert running.process.wait(END_SECONDS * 4) == 0, running.said
+    assert running.process.wait(seconds) == 0, running.said
     summary: dict[str, Any] = json.loads(summary_file.read_text())
     return summary
 

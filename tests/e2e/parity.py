@@ -15,11 +15,13 @@ from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session import Session
 from tradewind.market.session_table import default_table
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.protections import Protection
 from tradewind.strategies.protocol import Strategy
 from tradewind_local.postgres_server import PostgresServer
 
-# These sentences name the broker's orders, whose ids are each side's own.
-NAMES_ORDERS = frozenset({"entry_not_filled", "exit_working"})
+# These sentences name the broker's orders, whose ids are each side's own, or tell the second and
+# the profit of a fill.
+TELLS_OF_FILLS = frozenset({"entry_not_filled", "exit_working", *Protection})
 # A size follows from the equity, and the equity from the prices of earlier fills.
 SIZE_TOLERANCE = Decimal("0.01")
 
@@ -171,7 +173,7 @@ def _parted(paper: Told, backtest: Told) -> dict[str, datetime]:
 
 
 def _words(decided: Decided) -> tuple[str, str, str]:
-    reason = "" if decided.code in NAMES_ORDERS else decided.reason
+    reason = "" if decided.code in TELLS_OF_FILLS else decided.reason
     return decided.action, decided.code, reason
 
 

@@ -17,6 +17,8 @@ from tests.unit.backtest.invented import session_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.live_parity, pytest.mark.slow]
 
+# 390 runs of about 0.4 s, and four times that on a busy machine.
+WHOLE_SESSION_SECONDS = 700.0
 STRATEGIES = {symbol: SmaCrossover(20, 50) for symbol in ("AAPL", "MSFT")}
 
 
@@ -26,7 +28,8 @@ def test_a_session_is_decided_the_same(day: str, tmp_path: Path) -> None:
     if not bars:
         pytest.skip("../shared/data/bars_1min/av_2020_2021 is not there")
     state, session = tmp_path / "state", session_of(day)
-    run(tmp_path / "log", *bars, "--date", day, "--label", "end", "--state", str(state))
+    options = [*bars, "--date", day, "--label", "end", "--state", str(state)]
+    run(tmp_path / "log", *options, seconds=WHOLE_SESSION_SECONDS)
     paper = paper_session(state, session)
     backtest = backtest_of(paper, STRATEGIES)
     assert len(paper.told.decisions) == 2 * session.minutes
