@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradewind.features.definition import FEATURE_BARS
 from tradewind.market.bar import Bar
+from tradewind.market.bar_series import closes_of, highs_of, lows_of, starts_of, volumes_of
 
 Floats = NDArray[np.float64]
 
@@ -48,15 +50,16 @@ def block_of(bars_by_symbol: Mapping[str, Sequence[Bar]]) -> BarBlock:
     rows = list(ready.values())
     return BarBlock(
         symbols=tuple(ready),
-        starts=tuple(tuple(bar.start for bar in bars) for bars in rows),
+        starts=tuple(tuple(starts_of(bars)) for bars in rows),
         prices=Prices(
-            high=_column([bar.high for bars in rows for bar in bars]),
-            low=_column([bar.low for bars in rows for bar in bars]),
-            close=_column([bar.close for bars in rows for bar in bars]),
-            volume=_column([bar.volume for bars in rows for bar in bars]),
+            high=_column(highs_of(bars) for bars in rows),
+            low=_column(lows_of(bars) for bars in rows),
+            close=_column(closes_of(bars) for bars in rows),
+            volume=_column(volumes_of(bars) for bars in rows),
         ),
     )
 
 
-def _column(values: Iterable[Decimal | int]) -> Floats:
-    return np.fromiter(map(float, values), np.float64).reshape(-1, FEATURE_BARS)
+def _column(rows: Iterable[Sequence[Decimal | int]]) -> Floats:
+    values = map(float, chain.from_iterable(rows))
+    return np.fromiter(values, np.float64).reshape(-1, FEATURE_BARS)

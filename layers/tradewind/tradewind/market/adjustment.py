@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import Bar
+from tradewind.market.bar_series import BarSeries
 
 # Every minute of 04:00-20:00 New York, summer and winter, is on its New York date at UTC-5.
 _NEW_YORK_DATE = timedelta(hours=5)
@@ -124,12 +125,14 @@ class FactorTable:
             for effective, factor in self._known(symbol, known_by).items()
         )
 
-    def adjusted(self, bars: Sequence[Bar], decision: datetime) -> list[Bar]:
+    def adjusted(self, bars: Sequence[Bar], decision: datetime) -> Sequence[Bar]:
         """The bars at the price level of the decision's session, by what was known then.
 
         ``bars`` may be of several symbols and in any order, which is kept. Prices keep 16 digits,
         half-even; volumes become whole shares, half-even. Order of OHLC and the sign stay.
         """
+        if isinstance(bars, BarSeries) and bars.symbol not in self._factors:
+            return bars  # its bars need not be made
         until = new_york_date(decision)
         steps: dict[str, Mapping[date, Fraction]] = {}
         adjusted = []

@@ -11,6 +11,7 @@ from typing import Protocol
 from tradewind.market.adjustment import FactorTable, KnownClose, SplitFactor, SuspectedSplit
 from tradewind.market.availability import Availability
 from tradewind.market.bar import Bar
+from tradewind.market.bar_series import BarSeries
 from tradewind.market.bar_trace import BarTrace
 from tradewind.market.gap_ledger import OpenGap
 from tradewind.market.session import Session
@@ -78,7 +79,7 @@ class BarStore(Protocol):
         """
         ...
 
-    def recent(self, symbols: Sequence[str], until: datetime, count: int) -> dict[str, list[Bar]]:
+    def recent(self, symbols: Sequence[str], until: datetime, count: int) -> dict[str, BarSeries]:
         """The newest ``count`` regular-session bars with start <= until, oldest first.
 
         A symbol without bars is absent from the answer.

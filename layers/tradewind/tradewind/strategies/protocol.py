@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import Bar, to_iso
+from tradewind.market.bar_series import closes_of
 from tradewind.prediction.model import Prediction
 from tradewind.strategies.decision import Action
 
@@ -39,6 +41,11 @@ class MarketView:
                 f"{self.symbol}: the decision of {to_iso(self.minute)} would see what is known "
                 f"from {to_iso(max(known))} on: look back only"
             )
+
+    @property
+    def closes(self) -> list[Decimal]:
+        """The closes of ``bars`` in USD, oldest first: cheaper than asking each bar."""
+        return closes_of(self.bars)
 
 
 @dataclass(frozen=True, slots=True)

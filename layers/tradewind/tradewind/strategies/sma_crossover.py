@@ -18,6 +18,7 @@ With every minute decided, the two give the same trades as two events would.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -57,7 +58,7 @@ class SmaCrossover:
         return False
 
     def decide(self, view: MarketView) -> Wish:
-        closes = scaled([bar.close for bar in view.bars[-self.bars_needed :]])
+        closes = scaled(view.closes[-self.bars_needed :])
         return self._while_long(closes) if view.holding else self._while_flat(closes)
 
     def _while_long(self, closes: Sequence[int]) -> Wish:
@@ -100,8 +101,11 @@ class SmaCrossover:
 
 
 def scaled(prices: Sequence[Decimal]) -> list[int]:
-    """The prices as integers on one common power of ten, exactly, whatever their digits."""
+    """The prices as integers on their smallest common power of ten, exactly, whatever their
+    digits."""
     ratios = [price.as_integer_ratio() for price in prices]
-    places = max((-int(price.as_tuple().exponent) for price in prices), default=0)
-    scale = 10 ** max(places, 0)
+    common = math.lcm(*(denominator for _, denominator in ratios))
+    scale = 1
+    while scale % common:
+        scale *= 10
     return [numerator * (scale // denominator) for numerator, denominator in ratios]

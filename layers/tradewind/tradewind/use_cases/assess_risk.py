@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from tradewind.alerts.rules import alert_of_lock
 from tradewind.errors import ControlUnavailableError, InvalidInputError
 from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.bar_series import starts_of
 from tradewind.market.cycle import Cycle
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
@@ -172,7 +173,7 @@ def _bars_seen(
     cycle: Cycle,
     strategies: Mapping[str, Strategy],
     holdings: Mapping[str, Holding],
-) -> dict[str, list[Bar]]:
+) -> dict[str, Sequence[Bar]]:
     """The newest bars of every symbol that has a strategy or is held, split-adjusted by what is
     known to this run: as many as any strategy looks at, and as tell a halt from a thin symbol."""
     symbols = sorted({*strategies, *holdings})
@@ -284,7 +285,7 @@ def _book(
         differences=[one for one in standing.differences if as_of and one.is_unexplained(as_of)],
         strangers=standing.strangers,
         failed_protection=standing.failed_protection,
-        bar_starts={symbol: [bar.start for bar in seen[symbol]] for symbol in entering},
+        bar_starts={symbol: starts_of(seen[symbol]) for symbol in entering},
         recent_minutes=_recent_minutes(cycle, sessions) if entering else (),
         decided=standing.decided,
         restrictions=rules.restrictions,

@@ -38,7 +38,7 @@ from tradewind.adapters.postgres.portfolio import (
     DIFFERENCES,
     LATEST_SNAPSHOT,
 )
-from tradewind.adapters.postgres.records import records
+from tradewind.adapters.postgres.records import records, text_array
 from tradewind.adapters.postgres.risk import (
     ADD_LOCKS,
     ENDING_AFTER,
@@ -177,10 +177,10 @@ class PostgresRuns:
             bar_time=cycle.bar_time,
             at=cycle.run_at,
             session=cycle.session.date,
-            symbols=list(question.symbols),
+            symbols=text_array(question.symbols),
             session_since=question.session_since,
             trades_since=question.trades_since,
-            predicted=list(question.predicted),
+            predicted=text_array(question.predicted),
             predicted_since=question.predicted_since,
         )[0][0]
         told = json.loads(answer, parse_float=Decimal, parse_int=Decimal)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
-from tradewind.adapters.postgres.records import as_json, records
+from tradewind.adapters.postgres.records import as_json, records, text_array
 from tradewind.market.adjustment import FactorTable, KnownClose, SplitFactor, SuspectedSplit
 
 _FACTOR = ("symbol", "effective", "known_at", "new_rate", "old_rate")
@@ -93,7 +93,7 @@ class PostgresFactors:
             self._session.rows(_SUSPECT, rows=as_json(rows))
 
     def table(self, symbols: Sequence[str]) -> FactorTable:
-        factors, suspected = self._session.rows(_TABLE, symbols=list(symbols))[0]
+        factors, suspected = self._session.rows(_TABLE, symbols=text_array(symbols))[0]
         return FactorTable(map(_factor, factors), map(_suspicion, suspected))
 
 
