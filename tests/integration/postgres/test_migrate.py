@@ -52,6 +52,7 @@ def test_an_empty_database_gets_every_table_of_the_design(empty_database: Databa
         *("order_intents", "orders", "fills", "positions", "trades", "paper_trades"),
         *("account_snapshots", "trade_events", "outbox", "alerts", "alerts_log"),
         *("cash_activities", "cash_reckonings", "switch_changes"),
+        *("locks", "equity_marks", "account_configurations"),
         "alembic_version",
     }
 
