@@ -41,12 +41,14 @@ class Told:
 def histories(draw: st.DrawFn) -> list[Told]:
     """What a broker says about one order as time passes: fills grow, a final state is the last."""
     open_states = sorted(set(OrderStatus) - FINAL_STATUSES)
+    # The one that no broker says: it is our judgement of its silence.
+    final_states = sorted(FINAL_STATUSES - {OrderStatus.NOT_KNOWN})
     length = draw(st.integers(1, 6))
     filled = sorted(draw(st.lists(st.integers(0, 10), min_size=length, max_size=length)))
     states = [draw(st.sampled_from(open_states)) for _ in range(length)]
     if draw(st.booleans()):
         ended_at = draw(st.integers(0, length - 1))
-        final = draw(st.sampled_from(sorted(FINAL_STATUSES)))
+        final = draw(st.sampled_from(final_states))
         states[ended_at:] = [final] * (length - ended_at)
         filled[ended_at:] = [filled[ended_at]] * (length - ended_at)
     return [

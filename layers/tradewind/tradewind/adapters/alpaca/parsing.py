@@ -152,10 +152,13 @@ def _status(word: object) -> OrderStatus:
     if not isinstance(word, str):
         raise TypeError(f"status is {word!r}")
     try:
-        return OrderStatus(word)
+        status = OrderStatus(word)
     except ValueError:
+        status = OrderStatus.UNRECOGNISED
+    if status in (OrderStatus.UNRECOGNISED, OrderStatus.NOT_KNOWN):  # words of ours, no broker's
         logger.warning("the broker names an order status that is not known: %r", word)
         return OrderStatus.UNRECOGNISED
+    return status
 
 
 def _first_moment(raw: Mapping[str, Any], *names: str) -> datetime:
