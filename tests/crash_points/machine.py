@@ -24,6 +24,7 @@ from tradewind.orders.payload import (
     outcome_payload,
 )
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.protections import Protection, ProtectionSettings
 from tradewind.strategies.protocol import Strategy
 from tradewind.use_cases.assess_risk import RiskRules, assess_risk
 from tradewind.use_cases.place_order import Submitter, place_order
@@ -191,7 +192,8 @@ def _assessed(run: Run, hands: Hands) -> dict[str, Any]:
         run.cycle,
         [],
         strategies=run.strategies,
-        rules=RiskRules(run.limits),
+        # The more is traded the better: what locks entries is proven elsewhere.
+        rules=RiskRules(run.limits, ProtectionSettings(off=frozenset(Protection))),
         sessions=default_table(),
         database=hands.trading,
         control=hands.control,
