@@ -7,8 +7,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from tradewind import bootstrap
 from tradewind.market.cycle import Cycle
+from tradewind.market.session_table import default_table
 from tradewind.orders.payload import intent_payload
-from tradewind.risk.limits import RiskLimits
 from tradewind.use_cases.reconcile import assess_protection
 
 logger = Logger(service="assess_protection")
@@ -22,7 +22,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         deployment=ours.deployment,
         account=ours.account,
         mode=ours.mode,
-        limits=RiskLimits(),
+        limits=bootstrap.risk_limits(),
+        sessions=default_table(),
         database=bootstrap.database(),
     )
     logger.info("assessed", extra={"intent_count": len(intents)})

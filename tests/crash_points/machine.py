@@ -221,6 +221,7 @@ def _protected(cycle: Cycle, submitter: Submitter, hands: Hands) -> dict[str, An
         account=submitter.account,
         mode=submitter.mode,
         limits=RiskLimits(),
+        sessions=default_table(),
         database=hands.trading,
     )
     return {"intents": [intent_payload(intent) for intent in intents]}

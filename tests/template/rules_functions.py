@@ -65,6 +65,7 @@ VARIABLES = (
         "RESTRICTED_SYMBOLS",
         "PROTECTIONS_OFF",
         "SET_ACCOUNT_CONFIGURATION",
+        "HOLD_OVERNIGHT",
         "DATA_PROVIDER",
         "DATA_FEED",
         "DATA_REQUESTS",

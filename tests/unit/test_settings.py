@@ -17,6 +17,7 @@ from tradewind.settings import (
     HardLimits,
     MarketDataSettings,
     clock_url,
+    hold_overnight,
 )
 
 GOOD = {
@@ -124,6 +125,8 @@ WRONG: list[tuple[str, str, Callable[[Environment], object]]] = [
     ("DATA_FEED", "otc", MarketDataSettings.read),
     ("MARKET_DATA_URL", "", MarketDataSettings.read),
     ("CLOCK_URL", "http://clock.example/now", clock_url),
+    ("HOLD_OVERNIGHT", "", hold_overnight),
+    ("HOLD_OVERNIGHT", "yes", hold_overnight),
 ]
 
 
@@ -133,6 +136,11 @@ def test_wrong_values_are_named(
 ) -> None:
     with pytest.raises(InvalidInputError, match=name):
         read(Environment({**GOOD, name: value}))
+
+
+def test_positions_are_held_overnight_only_when_that_is_said() -> None:
+    assert hold_overnight(Environment({"HOLD_OVERNIGHT": "true"}))
+    assert not hold_overnight(Environment({"HOLD_OVERNIGHT": "false"}))
 
 
 def test_a_refused_password_is_not_in_the_message() -> None:

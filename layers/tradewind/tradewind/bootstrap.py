@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tradewind.orders.ports import Broker
     from tradewind.reports.ports import ReportStore
     from tradewind.risk.allocation import Allotment
+    from tradewind.risk.limits import RiskLimits
     from tradewind.strategies.configuration import Assignment, Entry
     from tradewind.strategies.protocol import Strategy
     from tradewind.use_cases.assess_risk import RiskRules
@@ -301,6 +302,13 @@ def _assignments() -> tuple[Assignment, ...]:
 
 
 @cache
+def risk_limits() -> RiskLimits:
+    from tradewind.risk.limits import RiskLimits
+
+    return RiskLimits(hold_overnight=settings.hold_overnight(environment()))
+
+
+@cache
 def strategies() -> Mapping[str, Strategy]:
     """By symbol: one symbol belongs to one strategy, or is not traded."""
     return {symbol: one.strategy for one in _assignments() for symbol in one.symbols}
@@ -331,6 +339,7 @@ def risk_rules() -> RiskRules:
             max_notional=told.max_notional_per_order,
             max_capital_per_day=told.max_notional_per_day,
             max_entries_per_day=told.max_orders_per_day,
+            hold_overnight=settings.hold_overnight(environment()),
         ),
         protections=ProtectionSettings.without(told.protections_off),
         restrictions=parse_restrictions(told.restricted_symbols),

@@ -107,6 +107,11 @@ class StrategySettings:
         return cls(env.integer("SMA_FAST", 2), env.integer("SMA_SLOW", 3))
 
 
+def hold_overnight(env: Environment) -> bool:
+    """Whether positions stay open when the session ends."""
+    return env.choice("HOLD_OVERNIGHT", ("true", "false")) == "true"
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
     """Where the broker listens and where its keys are kept. The live market's address is refused

@@ -15,6 +15,9 @@ from tradewind.market.bar_months import MonthArchive, digest_of
 from tradewind.orders.configuration import WANTED_CONFIGURATION
 from tradewind.orders.model import IntentStatus
 from tradewind.portfolio.model import CashReckoning
+from tradewind.portfolio.paper_trades import PaperTrade
+from tradewind.portfolio.splits import PositionSplit
+from tradewind.risk.modes import LiveApproval, PaperRun, RunState
 from tradewind.use_cases.unit_of_work import Stores
 
 from tests.integration.postgres.rows import (
@@ -45,6 +48,13 @@ from tests.integration.postgres.test_splits import A_SPLIT, A_SUSPICION
 
 Connected = Callable[[str], PostgresDatabase]
 
+AN_APPROVAL = LiveApproval(ACCOUNT, 1, "anna", OPEN, 20, 50, Decimal(0))
+A_RUN = PaperRun(ACCOUNT, "sma", "AAPL", 1, RunState.STOPPED, "anna", "odd prices", OPEN)
+A_POSITION_SPLIT = PositionSplit(
+    "AAPL", SESSION, Decimal(1), Decimal(7), Decimal(645), Decimal(645)
+)
+A_PAPER_TRADE = PaperTrade(uuid_of("p"), "AAPL", Decimal(100), None, None, OPEN)
+
 # Every right of every role, as the functions' work needs it. S: select, I: insert, U: update (of
 # the columns named, where any are); nobody deletes.
 RIGHTS = {
@@ -66,6 +76,8 @@ RIGHTS = {
         **dict.fromkeys(("orders", "positions", "account_snapshots", "trades"), "S"),
         **dict.fromkeys(("cash_activities", "equity_marks", "account_configurations"), "S"),
         "locks": "SI",
+        **dict.fromkeys(("position_splits", "paper_runs", "live_approvals"), "S"),
+        **dict.fromkeys(("switch_changes", "alerts"), "S"),
         "outbox": "I",  # and to see message ids, without which nothing can be told twice
         "alembic_version": "S",
     },
@@ -79,10 +91,19 @@ RIGHTS = {
         "cash_reckonings": "SIU(differs_since expected newest_fill)",
         "equity_marks": "SIU",
         "account_configurations": "SI",
+        "paper_trades": "SIU",
+        "position_splits": "SI",
+        **dict.fromkeys(("split_factors", "suspected_splits"), "S"),
         "outbox": "SIU(sent_at)",
         "alembic_version": "S",
     },
     "tw_acknowledge": {"alerts": "S", "alerts_log": "SI", "alembic_version": "S"},
+    "tw_govern": {
+        **dict.fromkeys(("paper_runs", "live_approvals"), "SI"),
+        **dict.fromkeys(("cycles", "order_intents", "trades", "paper_trades", "positions"), "S"),
+        **dict.fromkeys(("account_snapshots", "alerts", "alerts_log", "switch_changes"), "S"),
+        "alembic_version": "S",
+    },
     # It changes bars through the functions below alone.
     "tw_maintain": {"bars": "S", "bar_archives": "S", "outbox": "I", "alembic_version": "S"},
 }
@@ -196,6 +217,11 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
             stores.holdings.broker_positions(ACCOUNT)
             stores.holdings.differences(ACCOUNT)
             stores.accounts.latest(ACCOUNT)
+            stores.position_splits.carried_out(ACCOUNT, ["AAPL"])
+            stores.trading_modes.runs(ACCOUNT)
+            stores.trading_modes.approval(ACCOUNT)
+            stores.trading_modes.traded(ACCOUNT, [A_SESSION])
+            stores.trading_modes.breaches(ACCOUNT, OPEN)
             stores.outbox.add([a_message("a")])
             stores.runs.standing(A_CYCLE, A_QUESTION)
             stores.runs.leave(A_CYCLE, AN_OUTCOME)
@@ -237,6 +263,11 @@ def test_the_record_functions_work_with_their_rights(
             stores.cycles.first_decided(ACCOUNT)
             stores.accounts.latest(ACCOUNT)
             stores.trades.add(ACCOUNT, [a_trade(intent_id="tw-1")])
+            stores.trades.sales_since(ACCOUNT, "AAPL", OPEN)
+            stores.paper_trades.save([A_PAPER_TRADE])
+            stores.factors.table(["AAPL"])
+            if not stores.position_splits.carried_out(ACCOUNT, ["AAPL"]):
+                stores.position_splits.add(ACCOUNT, [A_POSITION_SPLIT], OPEN)
             stores.accounts.add(ACCOUNT, a_snapshot(), OPEN)
             stores.trade_events.add([EVENT])
             stores.alerts.add(ALERT)
@@ -289,6 +320,12 @@ FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
         "tw_trade",
         lambda stores: stores.intents.record([an_outcome("tw-1", IntentStatus.SUBMITTED)]),
     ),
+    ("tw_trade", lambda stores: stores.trading_modes.approve(AN_APPROVAL)),
+    ("tw_trade", lambda stores: stores.trading_modes.add_runs([A_RUN])),
+    ("tw_trade", lambda stores: stores.position_splits.add(ACCOUNT, [A_POSITION_SPLIT], OPEN)),
+    ("tw_record", lambda stores: stores.trading_modes.approve(AN_APPROVAL)),
+    ("tw_govern", lambda stores: stores.intents.add([an_intent()])),
+    ("tw_govern", lambda stores: stores.holdings.save(ACCOUNT, [a_holding()], OPEN)),
     ("tw_record", lambda stores: stores.intents.add([an_intent()])),
     ("tw_record", lambda stores: stores.decisions.save([DECISION])),
     ("tw_record", lambda stores: stores.bars.upsert([a_bar()], [True], RECEIVED)),

@@ -87,7 +87,9 @@ def test_a_naked_position_gets_one_stop_however_often_it_is_assessed(books: Book
     books.sync(replace(filled, as_of=READ_AT + MINUTE), later)
 
     def assess() -> list[str]:
-        intents = assess_protection(later, **HERE, limits=RiskLimits(), database=books.database)
+        intents = assess_protection(
+            later, **HERE, limits=RiskLimits(), sessions=default_table(), database=books.database
+        )
         assert [intent.kind for intent in intents] == [IntentKind.PROTECT] * len(intents)
         return [intent.intent_id for intent in intents]
 

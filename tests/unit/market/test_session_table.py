@@ -161,6 +161,28 @@ def test_reading_it_needs_neither_pandas_nor_numpy() -> None:
     assert answer.stdout.strip() == "[]"
 
 
+FOLLOWING = [
+    # (a New York date, the next session)
+    ("2014-06-05", "2014-06-06"),
+    ("2014-06-06", "2014-06-09"),  # over a weekend
+    ("2014-06-07", "2014-06-09"),  # from a day without one
+    ("2020-11-25", "2020-11-27"),  # over Thanksgiving, to a half-day
+    ("2020-12-31", "2021-01-04"),
+]
+
+
+@pytest.mark.parametrize(("day", "following"), FOLLOWING)
+def test_the_session_after_a_day(day: str, following: str) -> None:
+    found = default_table().following(date.fromisoformat(day))
+    assert found.date == date.fromisoformat(following)
+
+
+def test_no_session_follows_the_tables_last_one() -> None:
+    table = default_table()
+    with pytest.raises(OutsideCalendarError, match="no session after"):
+        table.following(table.last_day)
+
+
 @pytest.mark.skipif(not ANSWERS.exists(), reason=f"needs the recorded calendar {ANSWERS.name}")
 def test_equal_to_the_independent_answer_file() -> None:
     """Every one of the 8,324 sessions from 1990-01-02 to 2023-01-13, open and close; the file

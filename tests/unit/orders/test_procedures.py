@@ -90,6 +90,8 @@ FOREIGN_TARGETS = [
     ("a stop", procedures.cancel_entry, an_order(order_id="x")),
     ("a foreign stop to cancel", procedures.cancel_stop,
      an_order(order_id="x", client_order_id="mine")),
+    ("a foreign stop to renew", procedures.renew_stop,
+     an_order(order_id="x", client_order_id="mine")),
 ]  # fmt: skip
 
 
@@ -221,6 +223,32 @@ def test_a_stop_that_is_being_changed_is_left_alone() -> None:
     broker.orders_by_id["old"] = an_order(order_id="old", status=OrderStatus.PENDING_REPLACE)
     outcome = procedures.cancel_stop(TOO_MUCH, broker, FakeClock())
     assert (outcome.reason_code, "cancel" in broker.calls) == ("stop_in_transit", False)
+
+
+RENEWED = replace(
+    EXIT, kind=IntentKind.RENEW_STOP, intent_id=own_id("new"), quantity=D(70), stop_price=D("14.07")
+)
+RENEWALS = [
+    # (shares the broker holds, the new stop's shares)
+    ("after a split 7 for 1", 70, 70),
+    ("before the broker has converted the position", 10, 10),
+    ("the old stop has sold a part meanwhile", 60, 60),
+    ("all is sold", 0, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("held", "covered"), [row[1:] for row in RENEWALS], ids=[str(row[0]) for row in RENEWALS]
+)
+def test_a_stop_in_old_units_is_put_again_once(held: int, covered: int | None) -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"] = D(held)
+    for _ in range(2):
+        procedures.renew_stop(RENEWED, broker, FakeClock())
+    assert resting(broker) == ([(own_id("new"), D(covered))] if covered else [])
+    assert [order.stop_price for order in broker.open_orders("AAPL")] == (
+        [D("14.07")] if covered else []
+    )
 
 
 def test_repricing_replaces_the_stop_once() -> None:

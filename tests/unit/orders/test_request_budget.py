@@ -72,6 +72,7 @@ COSTS: dict[str, tuple[Sent, OrderIntent, Callable[[], FakeBroker]]] = {
         (procedures.cancel_stop, EXIT, sold),
     "a stop for more shares than are held":
         (procedures.cancel_stop, replace(EXIT, intent_id=own_id("less")), split),
+    "renewing a stop after a split": (procedures.renew_stop, NAKED, own_stop),
 }  # fmt: skip
 
 

@@ -129,7 +129,11 @@ def plan(
 
 def assess(books: Books, bar_time: datetime = NOON) -> tuple[OrderIntent, ...]:
     return assess_protection(
-        cycle_at(bar_time), **HERE, limits=RiskLimits(), database=cast(Database, books)
+        cycle_at(bar_time),
+        **HERE,
+        limits=RiskLimits(),
+        sessions=default_table(),
+        database=cast(Database, books),
     )
 
 
@@ -390,4 +394,10 @@ def not_ours() -> list[Cycle]:
 )
 def test_only_reconciliations_of_this_deployment_are_assessed(cycle: Cycle) -> None:
     with pytest.raises(InvalidInputError):
-        assess_protection(cycle, **HERE, limits=RiskLimits(), database=cast(Database, naked()))
+        assess_protection(
+            cycle,
+            **HERE,
+            limits=RiskLimits(),
+            sessions=default_table(),
+            database=cast(Database, naked()),
+        )

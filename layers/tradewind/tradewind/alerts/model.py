@@ -15,6 +15,8 @@ from tradewind.market.bar import from_iso, to_iso
 ALERT_NAMESPACE = UUID("5a0c3c8e-6d2b-5e0f-9a43-0b7d6f1f2c11")
 
 INFO, NOTICE, WARNING, ERROR, CRITICAL = 1, 2, 3, 4, 5
+# The word of ``alerts_log`` for an alert that somebody has taken note of; until then it is open.
+ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from tradewind.orders.model import (
 from tradewind.portfolio.cash import CashDifference
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding, Trade
+from tradewind.portfolio.splits import PositionSplit
 from tradewind.risk.locks import Lock
 from tradewind.risk.protections import Protection
 
@@ -338,6 +339,19 @@ def alert_of_availability(session: Session, rolling: Availability) -> Alert | No
         f"{float(PROMISE):.1%}); missing: {rolling.missing} of {rolling.expected}",
         session.close,
         session.date.isoformat(),
+    )
+
+
+def alert_of_split(account: str, split: PositionSplit, as_of: datetime) -> Alert:
+    """Our books followed the broker into the units of after a split."""
+    return Alert(
+        "position_split",
+        NOTICE,
+        f"{split.symbol}: {split.quantity_before:f} shares became {split.quantity_after:f} by the "
+        f"split of {split.effective}; their cost is {split.cost_after:.2f} USD "
+        f"(before: {split.cost_before:.2f})",
+        as_of,
+        f"{account}|{split.symbol}|{split.effective}",
     )
 
 

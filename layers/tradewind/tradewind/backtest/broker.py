@@ -37,7 +37,13 @@ SLIPPAGE = Decimal("0.0002")
 WITHIN_THE_MINUTE = timedelta(seconds=59)
 
 _SENDS_AN_ORDER = frozenset(
-    {IntentKind.ENTRY, IntentKind.EXIT, IntentKind.PROTECT, IntentKind.REPRICE}
+    {
+        IntentKind.ENTRY,
+        IntentKind.EXIT,
+        IntentKind.PROTECT,
+        IntentKind.REPRICE,
+        IntentKind.RENEW_STOP,
+    }
 )
 _ONLY_CANCELS = frozenset({IntentKind.CANCEL_ENTRY, IntentKind.CANCEL_STOP})
 

@@ -110,6 +110,16 @@ class FactorTable:
                 product *= factor
         return product
 
+    def steps(
+        self, symbol: str, after: date, until: date, known_by: datetime
+    ) -> list[tuple[date, Fraction]]:
+        """The splits with after < effective <= until that were known then, oldest first."""
+        return [
+            (effective, factor)
+            for effective, factor in self._known(symbol, known_by).items()
+            if factor != 1 and after < effective <= until
+        ]
+
     def is_suspected(self, symbol: str, after: date, until: date, known_by: datetime) -> bool:
         """Whether a jump between the two sessions (``until`` included) was suspected to be a split
         and no factor has answered it yet."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from tradewind.errors import InvalidInputError, OutsideCalendarError
@@ -84,6 +84,14 @@ class SessionTable:
                 f"it knows no session before {day}"
             )
         return self._session(index - 1)
+
+    def following(self, day: date) -> Session:
+        """The first session after a New York date."""
+        self._check(day)
+        index = self._index(day + timedelta(days=1))
+        if index == self._count:
+            raise OutsideCalendarError(f"the session table knows no session after {day}")
+        return self._session(index)
 
     def between(self, first: date, last: date) -> list[Session]:
         """The sessions with first <= date <= last, oldest first."""

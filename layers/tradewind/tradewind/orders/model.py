@@ -48,6 +48,7 @@ class IntentKind(StrEnum):
     REPRICE       move the protective stop up
     CANCEL_ENTRY  cancel an entry that did not fill in time, protect what it did fill
     CANCEL_STOP   cancel a protective stop that has no shares behind it any more
+    RENEW_STOP    cancel a stop in the units of before a split, place one in the new units
     """
 
     ENTRY = "entry"
@@ -56,6 +57,7 @@ class IntentKind(StrEnum):
     REPRICE = "reprice"
     CANCEL_ENTRY = "cancel_entry"
     CANCEL_STOP = "cancel_stop"
+    RENEW_STOP = "renew_stop"
 
 
 class IntentStatus(StrEnum):
@@ -121,9 +123,10 @@ class OrderIntent:
     """One thing to be done at the broker, committed to PostgreSQL before it is tried.
 
     ``intent_id`` is the ``client_order_id`` of the order it sends. ``target_order_id`` names the
-    broker's order that EXIT and CANCEL_ENTRY cancel or REPRICE replaces; ``stop_price`` is the
-    protective stop (of the leg for ENTRY, put back on failure for EXIT). ``expires_at`` is set on
-    entries only: exits and protection do not expire. ``decision_price`` is the close decided on.
+    broker's order that EXIT, CANCEL_ENTRY and RENEW_STOP cancel or REPRICE replaces;
+    ``stop_price`` is the protective stop (of the leg for ENTRY, put back on failure for EXIT).
+    ``expires_at`` is set on entries only: exits and protection do not expire. ``decision_price`` is
+    the close decided on.
     """
 
     intent_id: str

@@ -197,6 +197,19 @@ def _cover_only(
     return _protect_naked(intent, naked, broker, pacing)
 
 
+def renew_stop(
+    intent: OrderIntent, broker: Broker, pacing: Pacing, *, first: bool = False
+) -> IntentOutcome:
+    """Put a stop in the units of before a split into the new ones. The broker leaves it as it was,
+    so that it would sell at the open, or never; and it is moved neither down nor in quantity."""
+    there = None if first else earlier_order(intent, broker, pacing)
+    if there is not None:
+        return submitted(intent.intent_id, there, "already_there", pacing.now())
+    cancel_and_wait(target_of(intent, Side.SELL, broker).order_id, broker, pacing)
+    naked = min(_naked(intent, broker), intent.quantity)
+    return _protect_naked(intent, naked, broker, pacing)
+
+
 def earlier_order(intent: OrderIntent, broker: Broker, pacing: Pacing) -> BrokerOrder | None:
     """The order that an earlier attempt of the intent made; None when the broker knows of none.
 

@@ -205,7 +205,12 @@ def _target_is_final(
     intent: OrderIntent, by_id: Mapping[str, BrokerOrder], as_of: datetime
 ) -> IntentOutcome | None:
     """An intent that cancels or replaces has nothing left to do once its target is final."""
-    if intent.kind not in (IntentKind.REPRICE, IntentKind.CANCEL_ENTRY, IntentKind.CANCEL_STOP):
+    if intent.kind not in (
+        IntentKind.REPRICE,
+        IntentKind.CANCEL_ENTRY,
+        IntentKind.CANCEL_STOP,
+        IntentKind.RENEW_STOP,
+    ):
         return None
     target = by_id.get(intent.target_order_id or "")
     if target is None or not state_of(target).is_final:

@@ -49,6 +49,15 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What one fill did to a holding."""
+
+    before: Holding
+    after: Holding
+    trade: Trade
+
+
+@dataclass(frozen=True, slots=True)
 class BookedQuantity:
     """A symbol that is ours (in the books, or ever intended), what the books hold of it, and since
     when the broker was noted to say otherwise (None: it agrees, or could not be judged)."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from tradewind.orders.model import BrokerAccount, BrokerActivity, BrokerPosition
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import BookedQuantity, CashReckoning, Holding, Trade
+from tradewind.portfolio.paper_trades import PaperTrade
+from tradewind.portfolio.splits import PositionSplit
 
 
 class HoldingStore(Protocol):
@@ -51,6 +53,30 @@ class TradeStore(Protocol):
 
     def unbooked(self, account: str, execution_ids: Sequence[str]) -> set[str]:
         """Which of these executions have no trade yet."""
+        ...
+
+    def sales_since(self, account: str, symbol: str, since: datetime) -> list[Trade]:
+        """A symbol's sales with timestamp >= since, oldest first."""
+        ...
+
+
+class PaperTradeStore(Protocol):
+    """The ``paper_trades`` table: one row per position on paper."""
+
+    def save(self, trades: Sequence[PaperTrade]) -> None:
+        """Upsert by trade_id; a row that is closed stays as it is."""
+        ...
+
+
+class PositionSplitStore(Protocol):
+    """The ``position_splits`` table: which splits the books have carried out."""
+
+    def carried_out(self, account: str, symbols: Sequence[str]) -> set[tuple[str, date]]:
+        """(symbol, effective) of each."""
+        ...
+
+    def add(self, account: str, splits: Sequence[PositionSplit], seen_at: datetime) -> None:
+        """To be written with the holdings they changed."""
         ...
 
 

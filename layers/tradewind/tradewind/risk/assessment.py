@@ -33,7 +33,7 @@ from tradewind.risk.limits import RiskLimits
 from tradewind.risk.order_checks import short_sale
 from tradewind.risk.protections import FULL_SIZE
 from tradewind.risk.restrictions import restriction_of
-from tradewind.risk.sizing import daily_atr
+from tradewind.risk.sizing import daily_atr, scaled
 from tradewind.strategies.decision import Action, Decision
 
 DECISION_NAMESPACE = UUID("7c1d2a44-91c0-5a53-a6a7-2b1f9f0e4d02")
@@ -150,7 +150,9 @@ def _assess_symbol(
         return _decision(
             cycle, wish, idle, "session_over", "the session closed: no order from the last bar"
         ), None
-    wished_exit = (wish.reason_code, wish.reason) if wish.action is Action.EXIT else None
+    wished_exit = book.permission.wanted_exit(wish.symbol)
+    if wished_exit is None and wish.action is Action.EXIT:
+        wished_exit = (wish.reason_code, wish.reason)
     care = due_care(cycle, wish.symbol, wish.bar.close, book, limits, wished_exit)
     if care is not None:
         intent = care_intent(
@@ -181,7 +183,7 @@ def _decision_of_care(cycle: Cycle, wish: StrategyWish, care: Care) -> Decision:
     """Protection is put right beside the decision to hold, which stays the strategy's."""
     if care.code in (ENTRY_STUCK, TOO_MUCH_COVERED):
         return _decision(cycle, wish, Action.HOLD, care.code, care.reason)
-    if care.kind in (IntentKind.PROTECT, IntentKind.REPRICE):
+    if care.kind in (IntentKind.PROTECT, IntentKind.REPRICE, IntentKind.RENEW_STOP):
         return _decision(cycle, wish, Action.HOLD, wish.reason_code, wish.reason)
     quantity = care.quantity if care.kind is IntentKind.EXIT else Decimal(0)
     action = _ACTION_OF_CARE[care.kind]
@@ -222,6 +224,9 @@ def _assess_entry(
     if refusal is not None or book.account is None:
         code, reason = (refusal.code, refusal.reason) if refusal else ("no_account", "")
         return _decision(cycle, wish, Action.WAIT, code, reason), None
+    not_allowed = book.permission.refusal(wish.symbol)
+    if not_allowed is not None:
+        return _decision(cycle, wish, Action.WAIT, *not_allowed), None
     price = entry_limit(wish.bar.close)
     stop = initial_stop(wish.bar.close)
     size = funds.size(
@@ -231,6 +236,7 @@ def _assess_entry(
         atr=daily_atr(book.daily.get(wish.symbol, ()), limits.daily_atr_sessions),
         limits=limits,
     )
+    size = scaled(size, book.permission.size, price, limits)
     quantity = (size.quantity * book.protected.size_factor).to_integral_value(ROUND_FLOOR)
     limited_by = size.limited_by
     if book.protected.size_factor != FULL_SIZE:

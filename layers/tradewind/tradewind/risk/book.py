@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from tradewind.orders.control import SwitchState
 from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
 from tradewind.portfolio.model import Holding
 from tradewind.risk.allocation import Allotment
+from tradewind.risk.permission import UNRESTRICTED, Permission
 from tradewind.risk.protections import Protected
 from tradewind.risk.restrictions import Restriction
 
@@ -40,6 +41,10 @@ class Book:
     regular minutes up to the decided one. ``decided`` are the strategies and symbols that have a
     decision on this minute; ``entries_today`` and ``capital_today`` (USD) what was committed in
     this session. ``untradable`` and ``configuration_faults`` are the broker's word of the morning.
+
+    ``holdings`` and ``highs`` are in the session's units. ``split_since``: the newest split since a
+    holding was opened; stops from before it are in the old units. ``split_due``: the split that is
+    known for the session after this one. ``permission`` is what people have allowed.
     """
 
     account: BrokerAccount | None
@@ -67,6 +72,9 @@ class Book:
     capital_today: Decimal = Decimal(0)
     untradable: Collection[str] = ()
     configuration_faults: Sequence[str] = ()
+    split_since: Mapping[str, date] = field(default_factory=dict)
+    split_due: Mapping[str, date] = field(default_factory=dict)
+    permission: Permission = UNRESTRICTED
 
     def ours(self, symbol: str) -> list[BrokerOrder]:
         """Our open orders of a symbol; foreign ones protect nothing of ours and are never

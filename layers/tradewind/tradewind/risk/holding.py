@@ -7,10 +7,12 @@ one for more shares than are held gives way to a smaller one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
+from tradewind.market.adjustment import new_york_date
 from tradewind.market.bar import to_iso
 from tradewind.market.cycle import Cycle
 from tradewind.orders.model import BrokerOrder, IntentKind, OrderStatus, Side
@@ -134,12 +136,15 @@ def _care_for_holding(
             reason = f"exit {order.client_order_id} is still {order.status}"
             return Care("exit_working", reason)
     need = _need(cycle, holding, price, book)
-    why_out = _why_exit(cycle, need, book.failed_protection.get(symbol, 0), limits, wished_exit)
+    outdated = _stops_in_old_units(ours, symbol, book)
+    why_out = _why_exit(cycle, symbol, need, book, limits, wished_exit)
     trading = cycle.session.open <= cycle.run_at < cycle.session.close
     if why_out is not None and trading:
         stops = resting_stops(ours, symbol)
         target = stops[0].order_id if stops else None
         return Care(*why_out, IntentKind.EXIT, holding.quantity, need.stop_price, target)
+    if outdated:
+        return _renew_stop(outdated[0], holding.quantity, need, price, book.split_since[symbol])
     if need.need is Need.SELL:
         # Nothing is sold while nothing is traded, and no stop is taken above the price.
         return Care("waits_for_the_open", need.reason)
@@ -166,6 +171,9 @@ def _care_for_holding(
 
 
 def _need(cycle: Cycle, holding: Holding, price: Decimal, book: Book) -> ProtectionNeed:
+    """A stop in old units protects nothing: it is neither counted nor reduced, but renewed."""
+    ours = book.ours(holding.symbol)
+    outdated = _stops_in_old_units(ours, holding.symbol, book)
     position = book.positions.get(holding.symbol)
     return protection_need(
         symbol=holding.symbol,
@@ -174,25 +182,60 @@ def _need(cycle: Cycle, holding: Holding, price: Decimal, book: Book) -> Protect
         avg_entry_price=holding.avg_price,
         highest_high=book.highs.get(holding.symbol),
         last_close=price,
-        open_orders=book.ours(holding.symbol),
+        open_orders=[order for order in ours if order not in outdated],
         as_of=cycle.run_at,
+    )
+
+
+def _stops_in_old_units(ours: Sequence[BrokerOrder], symbol: str, book: Book) -> list[BrokerOrder]:
+    since = book.split_since.get(symbol)
+    if since is None:
+        return []
+    return [
+        order for order in resting_stops(ours, symbol) if new_york_date(order.submitted_at) < since
+    ]
+
+
+def _renew_stop(
+    stop: BrokerOrder, quantity: Decimal, need: ProtectionNeed, price: Decimal, since: date
+) -> Care:
+    """The broker takes no stop above the price, and the old one must not stay: where the price lies
+    below the trail already, a stop just below it holds until the open, when the shares are sold."""
+    target = min(need.stop_price, initial_stop(price))
+    return Care(
+        "stop_in_old_units",
+        f"stop {stop.order_id} for {stop.quantity} at {stop.stop_price} is from before the split "
+        f"of {since}, which the broker does not adjust stops for; it is put again at {target}",
+        IntentKind.RENEW_STOP,
+        quantity,
+        target,
+        stop.order_id,
     )
 
 
 def _why_exit(
     cycle: Cycle,
+    symbol: str,
     need: ProtectionNeed,
-    refused: int,
+    book: Book,
     limits: RiskLimits,
     wished_exit: tuple[str, str] | None,
 ) -> tuple[str, str] | None:
     flat_from = cycle.session.close - limits.flat_before_close
+    due = book.split_due.get(symbol)
     if cycle.run_at >= flat_from:
-        return "session_end", f"positions are closed from {to_iso(flat_from)} on"
+        if not limits.hold_overnight:
+            return "session_end", f"positions are closed from {to_iso(flat_from)} on"
+        if due is not None:
+            return "split_due", (
+                f"a split takes effect on {due}, and stops stay in the old units: the position is "
+                f"closed from {to_iso(flat_from)} on"
+            )
     if wished_exit is not None:
         return wished_exit
     if need.need is Need.SELL:
         return "trailing_stop_passed", need.reason
+    refused = book.failed_protection.get(symbol, 0)
     if need.need is Need.PLACE and refused >= REFUSALS_UNTIL_EXIT:
         return PROTECTION_REFUSED, f"{need.reason}, and a stop was refused {refused} times in a row"
     return None

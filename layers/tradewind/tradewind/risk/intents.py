@@ -23,6 +23,7 @@ _SENDING_ORDER = (
     IntentKind.EXIT,
     IntentKind.CANCEL_ENTRY,
     IntentKind.CANCEL_STOP,
+    IntentKind.RENEW_STOP,
     IntentKind.PROTECT,
     IntentKind.REPRICE,
     IntentKind.ENTRY,

@@ -24,6 +24,7 @@ class RiskLimits:
     no_entry_after_open: timedelta = timedelta(minutes=5)
     no_entry_before_close: timedelta = timedelta(minutes=15)
     flat_before_close: timedelta = timedelta(minutes=5)
+    hold_overnight: bool = False  # positions stay open at the session's end, their stops GTC
     entry_lifetime: timedelta = timedelta(seconds=45)  # after the start of the run's minute
     daily_atr_sessions: int = 14
     max_data_age: timedelta = timedelta(minutes=5)  # of the newest bar, before the decided one

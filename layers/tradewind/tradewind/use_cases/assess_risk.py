@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from tradewind.alerts.rules import alert_of_lock
 from tradewind.errors import ControlUnavailableError, InvalidInputError
+from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.bar_series import starts_of
 from tradewind.market.cycle import Cycle
@@ -37,6 +38,8 @@ from tradewind.risk.restrictions import Restriction
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Strategy, Wish
 from tradewind.tradelog.rules import message_of_alert
+from tradewind.use_cases.entry_permission import entry_permission
+from tradewind.use_cases.session_units import daily_in_session_units, in_session_units
 from tradewind.use_cases.standing import Outcome, Standing, StandingQuestion
 from tradewind.use_cases.unit_of_work import Database, Stores
 
@@ -93,14 +96,26 @@ def assess_risk(
         if standing.newest_decided is not None and standing.newest_decided >= cycle.bar_time:
             return _already_decided(standing, cycle)
         holdings = {one.symbol: one for one in standing.holdings if one.quantity > 0}
-        seen = _bars_seen(stores, cycle, strategies, holdings)
+        factors = stores.factors.table(sorted({*strategies, *holdings}))
+        seen = _bars_seen(stores, cycle, strategies, holdings, factors)
         known = {one.symbol: one for one in predictions} | {
             one.symbol: replace(one, stale=True) for one in standing.predictions
         }
         wishes = _wishes(cycle.bar_time, strategies, known, holdings, seen)
         protected = _protected(cycle, standing, holdings, around, rules.protections)
         book = replace(
-            _book(stores, cycle, wishes, standing, holdings, seen, sessions, strategies, rules),
+            _book(
+                stores,
+                cycle,
+                wishes,
+                standing,
+                holdings,
+                seen,
+                sessions,
+                strategies,
+                rules,
+                factors,
+            ),
             allotments=allotments,
             switch=switch,
             protected=protected,
@@ -173,12 +188,12 @@ def _bars_seen(
     cycle: Cycle,
     strategies: Mapping[str, Strategy],
     holdings: Mapping[str, Holding],
+    factors: FactorTable,
 ) -> dict[str, Sequence[Bar]]:
     """The newest bars of every symbol that has a strategy or is held, split-adjusted by what is
     known to this run: as many as any strategy looks at, and as tell a halt from a thin symbol."""
     symbols = sorted({*strategies, *holdings})
     needed = max([LIQUID_MINUTES, *(one.bars_needed for one in strategies.values())])
-    factors = stores.factors.table(symbols)
     return {
         symbol: factors.adjusted(bars, cycle.run_at)
         for symbol, bars in stores.bars.recent(symbols, cycle.bar_time, needed).items()
@@ -259,12 +274,9 @@ def _book(
     sessions: SessionTable,
     strategies: Mapping[str, Strategy],
     rules: RiskRules,
+    factors: FactorTable,
 ) -> Book:
-    opened = {
-        symbol: holding.opened_at.replace(second=0, microsecond=0)
-        for symbol, holding in holdings.items()
-        if holding.opened_at is not None
-    }
+    units = in_session_units(stores, cycle, holdings, factors, sessions)
     entering = [wish.symbol for wish in wishes if wish.action is Action.ENTER]
     entering = [symbol for symbol in entering if symbol not in holdings]
     as_of, configuration = standing.broker_as_of, standing.configuration
@@ -273,13 +285,17 @@ def _book(
     return Book(
         account=standing.account,
         broker_as_of=as_of,
-        holdings=holdings,
+        holdings=units.holdings,
         positions={position.symbol: position for position in standing.positions},
         open_orders=[known.order for known in standing.open_orders],
         orders_of_ours=orders_at_work(standing.open_orders, standing.orders_of_ours, as_of),
         unresolved=standing.unresolved,
-        highs=stores.bars.highs_since(opened, cycle.bar_time) if opened else {},
-        daily=stores.bars.daily(entering, cycle.session.date, count) if entering else {},
+        highs=units.highs,
+        daily=daily_in_session_units(
+            stores.bars.daily(entering, cycle.session.date, count) if entering else {},
+            factors,
+            cycle,
+        ),
         revisions=standing.revisions,
         missing=_missing(stores, cycle, looked_at, sessions),
         differences=[one for one in standing.differences if as_of and one.is_unexplained(as_of)],
@@ -293,6 +309,9 @@ def _book(
         capital_today=standing.capital_today,
         untradable=configuration.untradable if configuration is not None else (),
         configuration_faults=configuration.faults() if configuration is not None else (),
+        split_since=units.split_since,
+        split_due=units.split_due,
+        permission=entry_permission(stores, cycle, standing, sessions),
     )
 
 

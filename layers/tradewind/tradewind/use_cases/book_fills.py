@@ -19,11 +19,13 @@ from tradewind.alerts.rules import (
     alert_of_unbookable,
 )
 from tradewind.errors import InvalidInputError
+from tradewind.market.cycle import Cycle
 from tradewind.orders.fill_coverage import bookable, stand_ins
 from tradewind.orders.model import BrokerFill, BrokerOrder, OrderIntent
 from tradewind.portfolio.accounting import apply_fill, flat, trade_of
-from tradewind.portfolio.model import Holding, Trade
+from tradewind.portfolio.model import Change, Holding
 from tradewind.tradelog.rules import event_of_trade, message_of_event
+from tradewind.use_cases.record_paper_trades import record_paper_trades
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
 
@@ -62,10 +64,11 @@ class Booked:
 
 
 def book_fills(
-    stores: Stores, account: str, as_of: datetime, news: FillNews, *, newest: bool
+    stores: Stores, cycle: Cycle, as_of: datetime, news: FillNews, *, newest: bool
 ) -> Booked:
     """``as_of``: when the snapshot was read. ``newest``: no newer one was recorded; only then is it
     judged what is missing."""
+    account = cycle.account
     told: dict[str, list[BrokerFill]] = {}
     for fill in news.told:
         if fill.execution_id in news.unknown:
@@ -99,7 +102,7 @@ def book_fills(
     turned_away = news.unknown - {fill.execution_id for fill in taken}
     _book(
         stores,
-        account,
+        cycle,
         [fill for fill in news.told if fill.execution_id not in turned_away] + concluded,
         news,
     )
@@ -107,7 +110,7 @@ def book_fills(
     return Booked(tuple(written), unbooked)
 
 
-def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], news: FillNews) -> None:
+def _book(stores: Stores, cycle: Cycle, fills: Sequence[BrokerFill], news: FillNews) -> None:
     """Fills of ours that have no trade yet into holdings, trades, trade events and alerts.
 
     Not only the new ones: one may have come before its order was known. Foreign fills are kept as
@@ -117,10 +120,9 @@ def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], news: FillN
     if not ours:
         return
     intents = _intents_of(stores, {news.owners[fill.order_id] for fill in ours.values()})
-    holdings = {holding.symbol: holding for holding in stores.holdings.all(account)}
-    trades: list[Trade] = []
+    holdings = {holding.symbol: holding for holding in stores.holdings.all(cycle.account)}
+    changes: list[Change] = []
     alerts: list[Alert] = []
-    touched: dict[str, Holding] = {}
     for fill in sorted(ours.values(), key=lambda fill: (fill.at, fill.execution_id)):
         intent = intents[news.owners[fill.order_id]]
         before = holdings.get(fill.symbol) or flat(fill.symbol, intent.strategy)
@@ -130,36 +132,36 @@ def _book(stores: Stores, account: str, fills: Sequence[BrokerFill], news: FillN
             # Told, and left unbooked: the broker's quantity goes on to be shown beside ours.
             alerts.append(alert_of_unbookable(fill, str(error)))
             continue
-        holdings[fill.symbol] = touched[fill.symbol] = after
+        holdings[fill.symbol] = after
         trade = trade_of(fill, intent.intent_id, realised)
-        trades.append(trade)
+        changes.append(Change(before, after, trade))
         order = news.orders.get(fill.order_id)
         by_stop = order is not None and order.order_type in _STOPS
         alerts.append(alert_of_sale(trade, before, by_stop=by_stop))
-    _write(stores, account, touched, trades, alerts)
+    _write(stores, cycle, changes, alerts)
 
 
-def book_foreign_sales(stores: Stores, account: str, symbols: Sequence[str]) -> set[str]:
+def book_foreign_sales(stores: Stores, cycle: Cycle, symbols: Sequence[str]) -> set[str]:
     """Close the books of positions that somebody else has sold: a person, or the command that
     flattens the account. The symbols for which the sales that the broker told are all of what the
     books hold; of the others nothing is booked."""
-    sales = stores.fills.foreign_sales(account, symbols)
+    sales = stores.fills.foreign_sales(cycle.account, symbols)
     if not sales:
         return set()
-    trades: list[Trade] = []
+    changes: list[Change] = []
     alerts: list[Alert] = []
-    touched: dict[str, Holding] = {}
-    for holding in stores.holdings.all(account):
+    for holding in stores.holdings.all(cycle.account):
         sold = _last_sales(sales.get(holding.symbol, ()), holding)
         if not sold:
             continue
+        before = holding
         for fill in sold:
-            before = touched.get(holding.symbol, holding)
-            touched[holding.symbol], realised = apply_fill(before, fill)
-            trades.append(trade_of(fill, None, realised))
-            alerts.append(alert_of_foreign_sale(trades[-1]))
-    _write(stores, account, touched, trades, alerts)
-    return set(touched)
+            after, realised = apply_fill(before, fill)
+            changes.append(Change(before, after, trade_of(fill, None, realised)))
+            alerts.append(alert_of_foreign_sale(changes[-1].trade))
+            before = after
+    _write(stores, cycle, changes, alerts)
+    return {change.trade.symbol for change in changes}
 
 
 def _last_sales(newest_first: Sequence[BrokerFill], holding: Holding) -> list[BrokerFill]:
@@ -175,17 +177,18 @@ def _last_sales(newest_first: Sequence[BrokerFill], holding: Holding) -> list[Br
 
 
 def _write(
-    stores: Stores,
-    account: str,
-    touched: Mapping[str, Holding],
-    trades: Sequence[Trade],
-    alerts: Sequence[Alert],
+    stores: Stores, cycle: Cycle, changes: Sequence[Change], alerts: Sequence[Alert]
 ) -> None:
     tell(stores, alerts)
-    if trades:
-        stores.holdings.save(account, tuple(touched.values()), trades[-1].timestamp)
-        stores.trades.add(account, trades)
-        stores.outbox.add([message_of_event(event_of_trade(trade)) for trade in trades])
+    if not changes:
+        return
+    touched = {change.after.symbol: change.after for change in changes}
+    trades = [change.trade for change in changes]
+    stores.holdings.save(cycle.account, tuple(touched.values()), trades[-1].timestamp)
+    stores.trades.add(cycle.account, trades)
+    stores.outbox.add([message_of_event(event_of_trade(trade)) for trade in trades])
+    if cycle.mode == "paper":
+        record_paper_trades(stores, cycle.account, changes)
 
 
 def _intents_of(stores: Stores, wanted: set[str]) -> dict[str, OrderIntent]:

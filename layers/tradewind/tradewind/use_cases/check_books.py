@@ -19,6 +19,7 @@ from tradewind.portfolio.cash import SETTLING, cash_difference, cash_effect
 from tradewind.portfolio.differences import quantity_differences, symbols_at_work
 from tradewind.portfolio.model import CashReckoning
 from tradewind.use_cases.book_fills import Booked, book_foreign_sales
+from tradewind.use_cases.carry_out_splits import carry_out_splits
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
 
@@ -40,13 +41,16 @@ def check_deployment(
 
 
 def check_quantities(
-    stores: Stores, account: str, state: BrokerState, orders: Sequence[BrokerOrder], booked: Booked
+    stores: Stores, cycle: Cycle, state: BrokerState, orders: Sequence[BrokerOrder], booked: Booked
 ) -> None:
     """``orders``: those that the snapshot shows, as they stand.
 
-    A position that is gone at the broker is no difference once the broker has told who sold it.
+    A position that is gone at the broker is no difference once the broker has told who sold it, and
+    one that the broker shows in the units of after a split is converted.
     """
+    account = cycle.account
     ours = stores.holdings.confirm(account, state.positions, state.as_of)
+    ours = carry_out_splits(stores, account, state, ours)
     noted = {one.symbol: one.differs_since for one in ours if one.differs_since is not None}
     in_books = {
         order.order_id: order.filled_quantity - booked.unbooked.get(order.order_id, 0)
@@ -64,7 +68,7 @@ def check_quantities(
         for one in differences
         if one.is_unexplained(state.as_of) and one.brokers == 0 and one.ours > 0
     ]
-    closed = book_foreign_sales(stores, account, gone) if gone else set()
+    closed = book_foreign_sales(stores, cycle, gone) if gone else set()
     differences = [one for one in differences if one.symbol not in closed]
     if {one.symbol: one.since for one in differences} != noted:
         stores.holdings.note_differences(account, differences)

@@ -25,8 +25,9 @@ LATEST_ENTRY = timedelta(seconds=45)
 CLOCK_SKEW = timedelta(seconds=5)
 
 _NEEDS_STOP = (IntentKind.ENTRY, IntentKind.EXIT, IntentKind.PROTECT, IntentKind.REPRICE,
-               IntentKind.CANCEL_ENTRY)  # fmt: skip
-_NEEDS_TARGET = (IntentKind.REPRICE, IntentKind.CANCEL_ENTRY, IntentKind.CANCEL_STOP)
+               IntentKind.CANCEL_ENTRY, IntentKind.RENEW_STOP)  # fmt: skip
+_NEEDS_TARGET = (IntentKind.REPRICE, IntentKind.CANCEL_ENTRY, IntentKind.CANCEL_STOP,
+                 IntentKind.RENEW_STOP)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ PROCEDURES: dict[IntentKind, Procedure] = {
     IntentKind.REPRICE: procedures.reprice,
     IntentKind.CANCEL_ENTRY: procedures.cancel_entry,
     IntentKind.CANCEL_STOP: procedures.cancel_stop,
+    IntentKind.RENEW_STOP: procedures.renew_stop,
 }
 
 

@@ -24,6 +24,7 @@ from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
 from tradewind.use_cases.assess_risk import PREPARATION, orders_at_work
 from tradewind.use_cases.ports import Clock
+from tradewind.use_cases.session_units import SessionUnits, in_session_units
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Database, Stores
 
@@ -143,6 +144,7 @@ def assess_protection(
     account: str,
     mode: str,
     limits: RiskLimits,
+    sessions: SessionTable,
     database: Database,
 ) -> tuple[OrderIntent, ...]:
     """The intents that put positions and orders right, committed and in the order they are to be
@@ -162,13 +164,13 @@ def assess_protection(
         raise InvalidInputError(f"{cycle.execution}: the session has closed")
     with database.transaction() as stores:
         stores.cycles.lock_account(account)
-        assessment = _assess(stores, cycle, limits)
+        assessment = _assess(stores, cycle, limits, sessions)
         stores.intents.add(assessment.intents)
         tell(stores, assessment.alerts)
     return assessment.intents
 
 
-def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits) -> Assessment:
+def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits, sessions: SessionTable) -> Assessment:
     account = cycle.account
     holdings = {
         holding.symbol: holding for holding in stores.holdings.all(account) if holding.quantity > 0
@@ -190,20 +192,23 @@ def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits) -> Assessment:
         if order.side is Side.BUY and _is_of(intents.get(intent_of[order.order_id]), cycle)
     }
     symbols = sorted({*holdings, *(order.symbol for order in ours)} - fresh)
-    book = _book(stores, cycle, symbols, holdings, open_orders, intent_of)
+    factors = stores.factors.table(symbols)
+    units = in_session_units(stores, cycle, holdings, factors, sessions)
+    book = _book(stores, cycle, symbols, units, open_orders, intent_of)
     newest = {
         symbol: bars[-1]
         for symbol, bars in stores.bars.recent(symbols, cycle.bar_time, 1).items()
         if bars
     }
-    factors = stores.factors.table(symbols)
     positions = []
     for symbol in symbols:
         bar = newest.get(symbol)
         if bar is not None:
             (bar,) = factors.adjusted([bar], cycle.run_at)
         orders = [order for order in ours if order.symbol == symbol]
-        price = _price(cycle, bar, book.positions.get(symbol), holdings.get(symbol), orders, limits)
+        price = _price(
+            cycle, bar, book.positions.get(symbol), book.holdings.get(symbol), orders, limits
+        )
         strategy = _strategy(
             holdings.get(symbol), [intents.get(intent_of[o.order_id]) for o in orders]
         )
@@ -226,32 +231,29 @@ def _book(
     stores: Stores,
     cycle: Cycle,
     symbols: Sequence[str],
-    holdings: Mapping[str, Holding],
+    units: SessionUnits,
     open_orders: Sequence[BrokerOrder],
     intent_of: Mapping[str, str],
 ) -> Book:
     account = cycle.account
     snapshot = stores.accounts.latest(account)
-    opened = {
-        symbol: holding.opened_at.replace(second=0, microsecond=0)
-        for symbol, holding in holdings.items()
-        if holding.opened_at is not None
-    }
     return Book(
         account=snapshot[1] if snapshot else None,
         broker_as_of=snapshot[0] if snapshot else None,
-        holdings=holdings,
+        holdings=units.holdings,
         positions={p.symbol: p for p in stores.holdings.broker_positions(account)},
         open_orders=open_orders,
         orders_of_ours=intent_of,
         unresolved=stores.intents.without_outcome(account),
-        highs=stores.bars.highs_since(opened, cycle.bar_time) if opened else {},
+        highs=units.highs,
         daily={},
         revisions=stores.intents.last_revisions(account, symbols),
         missing={},
         failed_protection=stores.intents.failed_protections(
             account, cycle.session.open - PREPARATION
         ),
+        split_since=units.split_since,
+        split_due=units.split_due,
     )
 
 

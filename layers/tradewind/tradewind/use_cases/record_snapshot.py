@@ -68,7 +68,7 @@ def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorde
     )
     shown = list({o.order_id: news.orders.get(o.order_id, o) for o in state.orders}.values())
     resolved = _resolve(stores, account, shown, state)
-    booked = book_fills(stores, account, state.as_of, news, newest=newest)
+    booked = book_fills(stores, cycle, state.as_of, news, newest=newest)
     activities = stores.activities.add(account, state.activities, state.as_of)
     check_cash(stores, account, state, booked.new, activities, newest=newest)
     look_up: list[str] = []
@@ -79,7 +79,7 @@ def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorde
         mark_equity(stores, cycle, state)
         check_configuration(stores, cycle, state)
         check_deployment(stores, cycle, state.as_of, shown)
-        check_quantities(stores, account, state, shown, booked)
+        check_quantities(stores, cycle, state, shown, booked)
         look_up = to_look_up(stores.orders.open_known(account), shown, state.as_of)
         comparison = check_orders(stores, cycle, state, shown)
     return Recorded(changed, len(booked.new), resolved, tuple(look_up), comparison)

@@ -18,6 +18,7 @@ from tradewind.prediction.model import Prediction
 from tradewind.risk.closed_trips import RecentTrade
 from tradewind.risk.equity import EquityMark
 from tradewind.risk.locks import Lock
+from tradewind.risk.modes import LiveApproval, PaperRun
 from tradewind.strategies.decision import Decision
 from tradewind.tradelog.model import OutboxMessage
 
@@ -62,6 +63,8 @@ class Standing:
     transfers: Decimal
     trades: Sequence[RecentTrade]
     configuration: AccountConfiguration | None
+    paper_runs: Sequence[PaperRun]
+    approval: LiveApproval | None
     predictions: Sequence[Prediction]
 
 

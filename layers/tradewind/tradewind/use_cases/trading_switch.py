@@ -69,7 +69,7 @@ def change_switch(
     ControlUnavailableError. ``tag``: see ``cancel_entries``. The same change made twice is made
     once, and a HALT made twice looks for entries twice.
     """
-    who, why = _text("who", who, LONGEST_WHO), _text("why", why, LONGEST_WHY)
+    who, why = one_line("who", who, LONGEST_WHO), one_line("why", why, LONGEST_WHY)
     not_set, switch = None, None
     try:
         switch = control.change_switch(account, to, who, why, clock.now())
@@ -120,8 +120,8 @@ def lower_by_alarm(
     return control.change_switch(
         account,
         SwitchState.REDUCING,
-        _text("alarm", alarm.name, LONGEST_WHO),
-        _text("reason", alarm.reason or "no reason given", LONGEST_WHY),
+        one_line("alarm", alarm.name, LONGEST_WHO),
+        one_line("reason", alarm.reason or "no reason given", LONGEST_WHY),
         clock.now(),
         only_lower=True,
     )
@@ -159,9 +159,9 @@ def state_of(text: object) -> SwitchState:
         ) from error
 
 
-def _text(name: str, text: str, longest: int) -> str:
+def one_line(name: str, text: str, longest: int) -> str:
     """One line that says something, cut to what can be kept."""
     line = " ".join(text.split())
     if not line:
-        raise InvalidInputError(f"{name}: empty; a change of the trading switch says who and why")
+        raise InvalidInputError(f"{name}: empty; a change of what may be traded says who and why")
     return line if len(line) <= longest else line[: longest - 1] + "…"

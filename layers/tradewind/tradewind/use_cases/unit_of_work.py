@@ -19,11 +19,14 @@ from tradewind.portfolio.ports import (
     ActivityStore,
     CashStore,
     HoldingStore,
+    PaperTradeStore,
+    PositionSplitStore,
     TradeStore,
 )
 from tradewind.prediction.model import ModelCard, Prediction
 from tradewind.risk.equity import EquityStore
 from tradewind.risk.locks import LockStore
+from tradewind.risk.modes import TradingModeStore
 from tradewind.strategies.decision import Decision
 from tradewind.tradelog.model import Outbox, TradeEventStore
 from tradewind.use_cases.standing import RunStore
@@ -93,10 +96,13 @@ class Stores:
     fills: FillStore
     holdings: HoldingStore
     trades: TradeStore
+    paper_trades: PaperTradeStore
+    position_splits: PositionSplitStore
     accounts: AccountStore
     activities: ActivityStore
     cash: CashStore
     switch_changes: SwitchChangeStore
+    trading_modes: TradingModeStore
     alerts: AlertStore
     trade_events: TradeEventStore
     outbox: Outbox

@@ -33,6 +33,10 @@ from tradewind.adapters.postgres.messages import (
 )
 from tradewind.adapters.postgres.orders import PostgresOrders
 from tradewind.adapters.postgres.portfolio import PostgresAccounts, PostgresHoldings
+from tradewind.adapters.postgres.position_history import (
+    PostgresPaperTrades,
+    PostgresPositionSplits,
+)
 from tradewind.adapters.postgres.queries import PostgresQueries
 from tradewind.adapters.postgres.report_reads import PostgresReportReads
 from tradewind.adapters.postgres.risk import (
@@ -44,6 +48,7 @@ from tradewind.adapters.postgres.runs import PostgresRuns
 from tradewind.adapters.postgres.schema import check_schema
 from tradewind.adapters.postgres.splits import PostgresFactors
 from tradewind.adapters.postgres.switch_changes import PostgresSwitchChanges
+from tradewind.adapters.postgres.trading_modes import PostgresTradingModes
 from tradewind.errors import DatabaseUnavailableError, TradewindError
 from tradewind.use_cases.unit_of_work import Stores
 
@@ -93,10 +98,13 @@ class PostgresDatabase:
                 fills=PostgresFills(session),
                 holdings=PostgresHoldings(session),
                 trades=PostgresTrades(session),
+                paper_trades=PostgresPaperTrades(session),
+                position_splits=PostgresPositionSplits(session),
                 accounts=PostgresAccounts(session),
                 activities=PostgresActivities(session),
                 cash=PostgresCash(session),
                 switch_changes=PostgresSwitchChanges(session),
+                trading_modes=PostgresTradingModes(session),
                 alerts=PostgresAlerts(session),
                 trade_events=PostgresTradeEvents(session),
                 outbox=PostgresOutbox(session),

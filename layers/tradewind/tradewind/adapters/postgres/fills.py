@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
@@ -83,6 +84,13 @@ WHERE NOT EXISTS (
 """
 
 
+_SALES_SINCE = f"""
+SELECT {", ".join(_TRADE)} FROM trades
+WHERE account = :account AND symbol = :symbol AND side = 'sell' AND timestamp >= :since
+ORDER BY timestamp, execution_id
+"""  # noqa: S608
+
+
 class PostgresFills:
     """Implements ``FillStore``."""
 
@@ -140,6 +148,10 @@ class PostgresTrades:
             _UNBOOKED, account=account, execution_ids=text_array(execution_ids)
         )
         return {row[0] for row in rows}
+
+    def sales_since(self, account: str, symbol: str, since: datetime) -> list[Trade]:
+        rows = self._session.rows(_SALES_SINCE, account=account, symbol=symbol, since=since)
+        return [Trade(*row) for row in rows]
 
 
 def _fill(row: Sequence[Any]) -> BrokerFill:

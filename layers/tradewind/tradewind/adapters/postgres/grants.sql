@@ -4,17 +4,17 @@ DO $$
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO tw_read, tw_trade, tw_record, tw_acknowledge, '
-                   'tw_maintain', current_database());
+                   'tw_maintain, tw_govern', current_database());
 END
 $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA public
-    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public
-    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
 
-GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
-GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain;
+GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
+GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
 
 -- query_api
 GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspected_splits
@@ -31,6 +31,8 @@ GRANT SELECT ON orders, positions, account_snapshots TO tw_trade;
 GRANT SELECT ON trades, cash_activities, equity_marks, account_configurations TO tw_trade;
 GRANT SELECT, INSERT ON locks TO tw_trade;
 GRANT SELECT (message_id), INSERT ON outbox TO tw_trade;
+-- Whether entries are allowed, and how large: what it reads here it cannot write.
+GRANT SELECT ON position_splits, paper_runs, live_approvals, switch_changes, alerts TO tw_trade;
 
 -- record_broker_state, record_orders, log_trades, record_alert
 GRANT SELECT, UPDATE (status, broker_order_id, outcome_code, outcome_reason, outcome_at)
@@ -44,6 +46,15 @@ GRANT SELECT, INSERT, UPDATE (expected, newest_fill, differs_since) ON cash_reck
 GRANT SELECT, INSERT, UPDATE ON equity_marks TO tw_record;
 GRANT SELECT, INSERT ON account_configurations TO tw_record;
 GRANT SELECT, INSERT, UPDATE (sent_at) ON outbox TO tw_record;
+GRANT SELECT, INSERT, UPDATE ON paper_trades TO tw_record;
+GRANT SELECT, INSERT ON position_splits TO tw_record;
+GRANT SELECT ON split_factors, suspected_splits TO tw_record;
+
+-- What people decide: paper trading is started and stopped, live trading approved. Whoever decides
+-- on trades cannot write it.
+GRANT SELECT, INSERT ON paper_runs, live_approvals TO tw_govern;
+GRANT SELECT ON cycles, order_intents, trades, paper_trades, positions, account_snapshots, alerts,
+    alerts_log, switch_changes TO tw_govern;
 
 -- the acknowledgement of alerts, which comes from outside
 GRANT SELECT ON alerts TO tw_acknowledge;

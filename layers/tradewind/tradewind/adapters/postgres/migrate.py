@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from tradewind.adapters.postgres.connection import DatabaseAddress, connect
 from tradewind.adapters.postgres.failures import translated
 
-ROLES = ("tw_read", "tw_trade", "tw_record", "tw_acknowledge", "tw_maintain")
+ROLES = ("tw_read", "tw_trade", "tw_record", "tw_acknowledge", "tw_maintain", "tw_govern")
 
 _HERE = Path(__file__).parent
 

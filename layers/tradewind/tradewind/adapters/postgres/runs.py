@@ -47,6 +47,7 @@ from tradewind.adapters.postgres.risk import (
     TRANSFERS,
     lock_rows,
 )
+from tradewind.adapters.postgres.trading_modes import LATEST_APPROVAL, RUNS
 from tradewind.market.cycle import Cycle
 from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.life import KnownOrder
@@ -68,6 +69,7 @@ from tradewind.prediction.model import Prediction, Trend
 from tradewind.risk.closed_trips import RecentTrade
 from tradewind.risk.equity import EquityMark
 from tradewind.risk.locks import Lock
+from tradewind.risk.modes import LiveApproval, PaperRun, RunState
 from tradewind.use_cases.standing import Outcome, Standing, StandingQuestion
 
 Row = TypeVar("Row")
@@ -123,6 +125,8 @@ _PARTS = {
     "transfers": TRANSFERS.replace(":day", ":session"),
     "trades": _TRADES,
     "configuration": NEWEST_CONFIGURATION,
+    "paper_runs": RUNS,
+    "approval": LATEST_APPROVAL,
     "predictions": LAST_GOOD.replace(":symbols", ":predicted")
     .replace(":since", ":predicted_since")
     .replace(":until", ":bar_time"),
@@ -159,6 +163,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "OrderClass": OrderClass,
     "Trend": Trend,
     "UUID": UUID,
+    "RunState": RunState,
     "tuple[str, ...]": tuple,
 }
 
@@ -221,6 +226,8 @@ class PostgresRuns:
             transfers=Decimal(told["transfers"][0]["coalesce"]),
             trades=_all(RecentTrade, told["trades"]),
             configuration=_maybe(AccountConfiguration, told["configuration"]),
+            paper_runs=_all(PaperRun, told["paper_runs"]),
+            approval=_maybe(LiveApproval, told["approval"]),
             predictions=_all(Prediction, told["predictions"]),
         )
 

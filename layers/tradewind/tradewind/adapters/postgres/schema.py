@@ -6,7 +6,7 @@ from tradewind.adapters.postgres.connection import Session
 from tradewind.errors import SchemaMismatchError
 
 # The newest revision in migrations/versions.
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 
 _INSTALLED = "SELECT version_num FROM alembic_version"
 

@@ -1,0 +1,76 @@
+"""What people have decided about trading: paper runs started and stopped, live trading approved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from tradewind.market.session import Session
+from tradewind.risk.going_live import PaperEvidence
+
+
+class RunState(StrEnum):
+    STARTED = "started"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRun:
+    """Who started or stopped the paper trading of a symbol, when (aware UTC) and why. ``number``
+    counts the changes of (account, strategy, symbol) from 1."""
+
+    account: str
+    strategy: str
+    symbol: str
+    number: int
+    state: RunState
+    who: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LiveApproval:
+    """A written check that was passed: by whom, when (aware UTC), and on what evidence.
+    ``number`` counts the account's approvals from 1."""
+
+    account: str
+    number: int
+    who: str
+    at: datetime
+    sessions: int
+    round_trips: int
+    divergence: Decimal
+
+
+class TradingModeStore(Protocol):
+    """The ``paper_runs`` and ``live_approvals`` tables, and what a check of them looks at."""
+
+    def runs(self, account: str) -> list[PaperRun]:
+        """The newest change of each (strategy, symbol) that has one, by strategy and symbol."""
+        ...
+
+    def add_runs(self, runs: Sequence[PaperRun]) -> None: ...
+
+    def approval(self, account: str) -> LiveApproval | None:
+        """The newest one."""
+        ...
+
+    def approve(self, approval: LiveApproval) -> None: ...
+
+    def evidence(self) -> PaperEvidence:
+        """What this deployment has shown on paper, under whatever account's name."""
+        ...
+
+    def traded(self, account: str, sessions: Sequence[Session]) -> list[date]:
+        """Those of the sessions in which the account decided a minute, oldest first."""
+        ...
+
+    def breaches(self, account: str, since: datetime) -> dict[date, str]:
+        """Days (UTC) since then on which the account's trading switch was lowered or a critical
+        alert was raised, and what it was."""
+        ...

@@ -1,0 +1,155 @@
+"""Positions in the units of the session that is decided: splits since they were opened, and the one
+that is due.
+
+Bars are stored as traded and adjusted on reading; a position is converted once the broker shows it
+converted (:mod:`tradewind.use_cases.check_books`). Between the two its prices are measured in the
+new units all the same, so that a split alone is never a reason to sell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from tradewind.market.adjustment import FactorTable, divided, new_york_date
+from tradewind.market.cycle import Cycle
+from tradewind.market.ports import DailyBar
+from tradewind.market.session_table import SessionTable
+from tradewind.portfolio.model import Holding
+from tradewind.portfolio.splits import priced_after_split
+from tradewind.use_cases.unit_of_work import Stores
+
+# A New York date begins, as far as trading is concerned, at 05:00 UTC (see new_york_date).
+_DAY_BEGINS = time(5, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUnits:
+    """Mappings by symbol. ``holdings`` keep their quantity as booked, and have their average price
+    in the session's units; ``highs`` are the highest highs since entry (USD a share of the
+    session). ``split_since``, ``split_due``: see ``Book``."""
+
+    holdings: Mapping[str, Holding]
+    highs: Mapping[str, Decimal]
+    split_since: Mapping[str, date]
+    split_due: Mapping[str, date]
+
+
+def in_session_units(
+    stores: Stores,
+    cycle: Cycle,
+    holdings: Mapping[str, Holding],
+    factors: FactorTable,
+    sessions: SessionTable,
+) -> SessionUnits:
+    """``holdings``: by symbol, those with shares; ``factors``: theirs at least."""
+    today, known_by = cycle.session.date, cycle.run_at
+    steps = {
+        symbol: found
+        for symbol, holding in holdings.items()
+        if holding.opened_at is not None
+        and (found := factors.steps(symbol, new_york_date(holding.opened_at), today, known_by))
+    }
+    opened = {
+        symbol: holding.opened_at.replace(second=0, microsecond=0)
+        for symbol, holding in holdings.items()
+        if holding.opened_at is not None
+    }
+    plain = {symbol: since for symbol, since in opened.items() if symbol not in steps}
+    highs = stores.bars.highs_since(plain, cycle.bar_time) if plain else {}
+    for symbol, found in steps.items():
+        high = _highest(stores, symbol, opened[symbol], found, cycle)
+        if high is not None:
+            highs[symbol] = high
+    return SessionUnits(
+        holdings={**holdings, **_priced(stores, cycle.account, holdings, steps)},
+        highs=highs,
+        split_since={symbol: found[-1][0] for symbol, found in steps.items()},
+        split_due=_due(cycle, holdings, factors, sessions),
+    )
+
+
+def daily_in_session_units(
+    daily: Mapping[str, Sequence[DailyBar]], factors: FactorTable, cycle: Cycle
+) -> dict[str, list[DailyBar]]:
+    """Earlier sessions' bars at the price level of this one, so that no range holds a split."""
+    return {
+        symbol: [_adjusted(bar, factors, cycle) for bar in bars] for symbol, bars in daily.items()
+    }
+
+
+def _adjusted(bar: DailyBar, factors: FactorTable, cycle: Cycle) -> DailyBar:
+    factor = factors.between(bar.symbol, bar.session, cycle.session.date, cycle.run_at)
+    if factor == 1:
+        return bar
+    return replace(
+        bar,
+        open=divided(bar.open, factor),
+        high=divided(bar.high, factor),
+        low=divided(bar.low, factor),
+        close=divided(bar.close, factor),
+    )
+
+
+def _highest(
+    stores: Stores,
+    symbol: str,
+    opened: datetime,
+    steps: Sequence[tuple[date, Fraction]],
+    cycle: Cycle,
+) -> Decimal | None:
+    """Over each stretch between two splits by itself, all at the session's price level."""
+    found: list[Decimal] = []
+    since = opened
+    for place, (effective, _) in enumerate(steps):
+        begins = datetime.combine(effective, _DAY_BEGINS)
+        later = Fraction(1)
+        for _, factor in steps[place:]:
+            later *= factor
+        high = stores.bars.highs_since({symbol: since}, begins - _MINUTE).get(symbol)
+        if high is not None:
+            found.append(divided(high, later))
+        since = begins
+    newest = stores.bars.highs_since({symbol: since}, cycle.bar_time).get(symbol)
+    if newest is not None:
+        found.append(newest)
+    return max(found, default=None)
+
+
+def _priced(
+    stores: Stores,
+    account: str,
+    holdings: Mapping[str, Holding],
+    steps: Mapping[str, Sequence[tuple[date, Fraction]]],
+) -> dict[str, Holding]:
+    """The holdings whose shares the broker has not been seen to convert, priced in new units."""
+    if not steps:
+        return {}
+    done = stores.position_splits.carried_out(account, sorted(steps))
+    priced = {}
+    for symbol, found in steps.items():
+        factor = Fraction(1)
+        for effective, step in found:
+            if (symbol, effective) not in done:
+                factor *= step
+        if factor != 1:
+            priced[symbol] = priced_after_split(holdings[symbol], factor)
+    return priced
+
+
+def _due(
+    cycle: Cycle, holdings: Mapping[str, Holding], factors: FactorTable, sessions: SessionTable
+) -> dict[str, date]:
+    if not holdings:
+        return {}
+    today = cycle.session.date
+    following = sessions.following(today).date
+    return {
+        symbol: found[0][0]
+        for symbol in holdings
+        if (found := factors.steps(symbol, today, following, cycle.run_at))
+    }
