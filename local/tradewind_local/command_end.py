@@ -13,6 +13,7 @@ import click
 from tradewind.errors import InvalidInputError, TradewindError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+_A_MOMENT = 0.01  # seconds
 
 
 class OneLineGroup(click.Group):
@@ -50,6 +51,8 @@ def in_one_line(command: str) -> Iterator[None]:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _interrupt_again
     try:
         yield
     except InvalidInputError as error:
@@ -63,6 +66,15 @@ def in_one_line(command: str) -> Iterator[None]:
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     """SIGTERM and a closed terminal end the command as Ctrl-C does: everything is stopped."""
     raise KeyboardInterrupt(f"signal {number}")
+
+
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised while it runs a destructor, a weak reference's callback or a hook
+    around a fork, and a signal may arrive there: interrupt a moment later."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, _A_MOMENT)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _one_line(error: Exception) -> str:

@@ -187,7 +187,7 @@ def _undisturbed() -> Iterator[None]:
     """No second Ctrl-C in the middle of stopping: it would leave things behind."""
     caught: list[tuple[int, Callable[..., Any] | int | None]] = [
         (number, signal.signal(number, signal.SIG_IGN))
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
     ]
     try:
         yield
