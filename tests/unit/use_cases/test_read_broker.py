@@ -138,6 +138,18 @@ def test_an_order_at_work_is_followed_for_twenty_seconds() -> None:
     assert 20 <= waited < 22
 
 
+def test_a_slow_brokers_answers_count_as_waiting() -> None:
+    class Slow(FakeBroker):
+        def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+            clock.sleep(8)
+            return super().order_by_client_id(client_order_id)
+
+    clock = FakeClock(AT)
+    broker = Slow(orders_by_id={"o": OPEN_ENTRY})
+    follow_orders(CYCLE, [sent()], broker=broker, payloads=FakePayloads(), clock=clock)
+    assert sum(clock.slept) < 30  # the function has 45
+
+
 def test_a_broker_that_does_not_answer_for_a_moment_is_asked_again() -> None:
     filled = replace(OPEN_ENTRY, status=OrderStatus.FILLED)
     faults = [Fault("order_by_client_id", UNREACHABLE, times=2)]

@@ -40,6 +40,10 @@ LOSS_SEVERITIES = (
     (Decimal("0.005"), NOTICE),
 )
 
+_WENT_WRONG = (IntentStatus.REJECTED, IntentStatus.BLOCKED, IntentStatus.UNKNOWN)
+# An order was taken, and shares are left without their stop, or held that should have been sold.
+_HALF_DONE = ("entered_unprotected", "sale_failed")
+
 
 def loss_severity(realised: Decimal, cost: Decimal) -> int:
     """1 for a profit or a small loss, up to 5; both amounts in USD."""
@@ -76,7 +80,8 @@ def alert_of_sale(trade: Trade, before: Holding, *, by_stop: bool) -> Alert:
 
 
 def alert_of_outcome(outcome: IntentOutcome, intent: OrderIntent | None) -> Alert | None:
-    """Only what went wrong: refusals and unknown outcomes; None for everything else."""
+    """Only what went wrong: refusals, unknown outcomes, and orders that arrived while a position
+    was left without what it needs; None for everything else."""
     if intent is None:
         return Alert(
             "unknown_intent",
@@ -85,19 +90,13 @@ def alert_of_outcome(outcome: IntentOutcome, intent: OrderIntent | None) -> Aler
             outcome.at,
             outcome.intent_id,
         )
-    if (
-        outcome.status
-        not in (
-            IntentStatus.REJECTED,
-            IntentStatus.BLOCKED,
-            IntentStatus.UNKNOWN,
-        )
-        or outcome.reason_code == "shadow_mode"
-    ):
+    wrong = outcome.status in _WENT_WRONG and outcome.reason_code != "shadow_mode"
+    half_done = outcome.reason_code in _HALF_DONE
+    if not (wrong or half_done):
         return None
-    severity = WARNING if intent.expires_at is not None else ERROR
+    severity = WARNING if intent.expires_at is not None and not half_done else ERROR
     return Alert(
-        f"order_{outcome.status}",
+        f"order_{outcome.status}" if wrong else outcome.reason_code,
         severity,
         f"{intent.kind} of {intent.quantity} {intent.symbol} was {outcome.status}: "
         f"{outcome.reason_code} - {outcome.reason}",

@@ -24,13 +24,12 @@ from tradewind.orders.model import (
     OrderType,
 )
 from tradewind.orders.ports import Broker
+from tradewind.orders.resolution import LISTING_REACH
 from tradewind.orders.snapshot import dump_state
 from tradewind.use_cases.ports import Clock, PayloadRef, Payloads
 
 logger = logging.getLogger(__name__)
 
-# Longer than any outage worth healing by itself: a long weekend, and a week to notice.
-LONG_WINDOW = timedelta(days=10)
 # What a minute's snapshot reads: this session's orders and fills, and what was left just before.
 BEFORE_THE_OPEN = timedelta(hours=1)
 # A session's runs read the long window at the open and then as often as this.
@@ -48,6 +47,24 @@ FILLS_WITHIN = 5.0
 _AT_REST_OPEN = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 
+class _Wait:
+    """Seconds since its beginning: by the clock, which also counts slow answers, and no fewer than
+    were slept, because a replay's clock may stand still."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = clock.now()
+        self._slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+        self._slept += seconds
+
+    def over(self, seconds: float) -> bool:
+        passed = (self._clock.now() - self._began).total_seconds()
+        return max(self._slept, passed) >= seconds
+
+
 def read_broker_state(broker: Broker, clock: Clock, since: datetime) -> BrokerState:
     """Orders and fills since then, open orders of any age, positions, account, activities.
 
@@ -59,7 +76,7 @@ def read_broker_state(broker: Broker, clock: Clock, since: datetime) -> BrokerSt
     as_of = clock.now()
     account, positions = broker.account(), broker.positions()
     orders = broker.orders(since)
-    activities = broker.activities(as_of - LONG_WINDOW)
+    activities = broker.activities(as_of - LISTING_REACH)
     fills = broker.fills(since)
     return BrokerState(
         as_of=as_of,
@@ -128,13 +145,12 @@ def follow_orders(
         for outcome in outcomes
         if outcome.status in (IntentStatus.SUBMITTED, IntentStatus.UNKNOWN)
     }
-    waited, pause = 0.0, FIRST_POLL
+    wait, pause = _Wait(clock), FIRST_POLL
     while True:
         waiting = {intent_id for intent_id in waiting if not _at_rest(intent_id, broker)}
-        if not waiting or waited >= FOLLOW_FOR:
+        if not waiting or wait.over(FOLLOW_FOR):
             break
-        clock.sleep(pause)
-        waited += pause
+        wait.sleep(pause)
         pause = min(max(pause * 1.5, SECOND_POLL), LONGEST_POLL)
     followed = {outcome.broker_order_id for outcome in outcomes if outcome.broker_order_id}
     state = _with_executions(followed, broker, clock, cycle.session.open - BEFORE_THE_OPEN)
@@ -157,13 +173,13 @@ def _with_executions(
 ) -> BrokerState:
     """A snapshot in which the executions of these orders add up to what they filled, or the newest
     one after a while: reconciliation deals with executions that never come."""
-    waited, pause = 0.0, SECOND_POLL
+    wait, pause = _Wait(clock), SECOND_POLL
     while True:
         state = read_broker_state(broker, clock, since)
-        if waited >= FILLS_WITHIN or not _without_executions(order_ids, state):
+        if wait.over(FILLS_WITHIN) or not _without_executions(order_ids, state):
             return state
-        clock.sleep(pause)
-        waited, pause = waited + pause, min(pause * 1.5, LONGEST_POLL)
+        wait.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_POLL)
 
 
 def _without_executions(order_ids: set[str], state: BrokerState) -> bool:
@@ -183,7 +199,7 @@ def _since(cycle: Cycle, clock: Clock) -> datetime:
     reconciliation read back beyond any outage."""
     if not cycle.reconciles and (cycle.bar_time - cycle.session.open) % LONG_EVERY:
         return cycle.session.open - BEFORE_THE_OPEN
-    return clock.now() - LONG_WINDOW
+    return clock.now() - LISTING_REACH
 
 
 def _filled_meanwhile(

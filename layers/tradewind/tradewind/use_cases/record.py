@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from uuid import UUID
 
 from tradewind.alerts.rules import alert_of_calendar, alert_of_outcome, alert_of_switch_change
-from tradewind.errors import RetryableError
+from tradewind.errors import InvalidInputError, RetryableError
 from tradewind.market.cycle import Cycle
 from tradewind.orders.control import SwitchChange, TradingControl
 from tradewind.orders.model import IntentOutcome
@@ -16,6 +17,8 @@ from tradewind.use_cases.ports import PayloadRef, Payloads
 from tradewind.use_cases.record_snapshot import Recorded, record_snapshot
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Database, Stores
+
+logger = logging.getLogger(__name__)
 
 OUTBOX_BATCH = 100
 
@@ -82,5 +85,6 @@ def _switch_changes(control: TradingControl | None, account: str) -> list[Switch
         return []
     try:
         return control.switch_changes(account)
-    except RetryableError:
+    except (RetryableError, InvalidInputError) as error:
+        logger.warning("the changes of the trading switch were not read: %s", error)
         return []
