@@ -152,24 +152,3 @@ def test_a_models_version_never_changes_its_hash(
     assert ask("SELECT sha256, trained_on, card FROM models") == [
         ["a" * 64, "simulated bars", {"accuracy": "0.4", "of": ["simulated", "bars"]}]
     ]
-
-
-def test_the_last_good_prediction_is_each_symbols_newest_within_reach(
-    database: PostgresDatabase,
-) -> None:
-    def made(symbol: str, minute: int, stale: bool = False) -> Prediction:
-        return replace(
-            PREDICTION,
-            prediction_id=uuid_of(f"{symbol}-{minute}"),
-            symbol=symbol,
-            timestamp=OPEN + minute * MINUTE,
-            stale=stale,
-        )
-
-    kept = [made("AAPL", minute) for minute in (1, 3, 9)]
-    with database.transaction() as stores:
-        stores.predictions.save([*kept, made("AAPL", 5, stale=True), made("MSFT", 0)])
-        found = stores.predictions.last_good(
-            ["AAPL", "MSFT", "INTC"], OPEN + MINUTE, OPEN + 6 * MINUTE
-        )
-    assert found == [made("AAPL", 3)]

@@ -11,6 +11,7 @@ from tradewind.market.bar import MINUTE
 from tradewind.market.cycle import Cycle
 from tradewind.orders.configuration import WANTED_CONFIGURATION
 from tradewind.orders.model import IntentStatus, Side
+from tradewind.prediction.model import Prediction
 from tradewind.risk.equity import first_mark
 from tradewind.risk.locks import Lock
 from tradewind.use_cases.standing import Outcome, StandingQuestion
@@ -18,7 +19,6 @@ from tradewind.use_cases.standing import Outcome, StandingQuestion
 from tests.integration.postgres.rows import (
     ACCOUNT,
     OPEN,
-    SECOND,
     SESSION,
     a_fill,
     a_holding,
@@ -30,6 +30,7 @@ from tests.integration.postgres.rows import (
     an_order,
     an_outcome,
     tell_orders,
+    uuid_of,
 )
 from tests.integration.postgres.test_decisions import DECISION, PREDICTION
 from tests.integration.postgres.test_gaps import A_SESSION
@@ -98,11 +99,10 @@ def test_it_is_what_the_single_stores_say(database: PostgresDatabase) -> None:
         assert found.strangers == stores.orders.strangers(ACCOUNT) != []
         symbols = ["AAPL", "MSFT"]
         assert found.revisions == stores.intents.last_revisions(ACCOUNT, symbols)
-        assert found.locks == stores.locks.ending_after(ACCOUNT, A_CYCLE.run_at) == [A_LOCK]
+        assert found.locks == [A_LOCK]
         assert found.equity == stores.equity.newest(ACCOUNT) == A_MARK
         assert found.transfers == stores.equity.transfers(ACCOUNT, SESSION) == D("-20.5")
-        since, until = A_QUESTION.predicted_since, OPEN
-        assert found.predictions == stores.predictions.last_good(["AAPL"], since, until)
+        assert found.predictions == [PREDICTION]
     assert found.configuration == replace(WANTED_CONFIGURATION, untradable=("MSFT",))
     assert found.decided == {(DECISION.strategy, DECISION.symbol)}
     (trade,) = found.trades
@@ -131,10 +131,10 @@ def test_all_of_an_outcome_is_written_once(database: PostgresDatabase) -> None:
     with database.transaction() as stores:
         assert stores.cycles.newest_decided(ACCOUNT) == OPEN
         assert stores.intents.find(["tw-2"]) == [an_intent("tw-2")]
-        assert stores.locks.ending_after(ACCOUNT, OPEN) == [A_LOCK]
         assert len(stores.outbox.unsent(10)) == 1
-        assert stores.predictions.last_good(["AAPL"], OPEN - MINUTE, OPEN) == [PREDICTION]
-        assert stores.runs.standing(A_CYCLE, A_QUESTION).decided != set()
+        found = stores.runs.standing(A_CYCLE, A_QUESTION)
+        assert (found.locks, found.predictions) == ([A_LOCK], [PREDICTION])
+        assert found.decided != set()
         # The same lock told again, however worded, is one row.
         assert stores.locks.add(ACCOUNT, [replace(A_LOCK, reason="another")]) == []
         assert stores.locks.add(ACCOUNT, [replace(A_LOCK, symbol=None)]) != []
@@ -143,7 +143,31 @@ def test_all_of_an_outcome_is_written_once(database: PostgresDatabase) -> None:
 def test_a_lock_that_has_ended_is_history(database: PostgresDatabase) -> None:
     with database.transaction() as stores:
         stores.locks.add(ACCOUNT, [A_LOCK])
-        assert stores.locks.ending_after(ACCOUNT, A_LOCK.until) == []
-        assert stores.locks.ending_after(ACCOUNT, A_LOCK.until - SECOND) == [A_LOCK]
+        last = replace(A_CYCLE, bar_time=A_LOCK.until - 2 * MINUTE)  # runs a minute before its end
+        assert stores.runs.standing(last, A_QUESTION).locks == [A_LOCK]
+        over = replace(A_CYCLE, bar_time=A_LOCK.until - MINUTE)
+        assert stores.runs.standing(over, A_QUESTION).locks == []
     with database.reading() as queries:
         assert queries.locks(ACCOUNT) == [A_LOCK]
+
+
+def test_the_last_good_prediction_is_each_symbols_newest_within_reach(
+    database: PostgresDatabase,
+) -> None:
+    def made(symbol: str, minute: int, stale: bool = False) -> Prediction:
+        return replace(
+            PREDICTION,
+            prediction_id=uuid_of(f"{symbol}-{minute}"),
+            symbol=symbol,
+            timestamp=OPEN + minute * MINUTE,
+            stale=stale,
+        )
+
+    kept = [made("AAPL", minute) for minute in (1, 3, 9)]
+    with database.transaction() as stores:
+        stores.predictions.save([*kept, made("AAPL", 5, stale=True), made("MSFT", 0)])
+        question = replace(
+            A_QUESTION, predicted=["AAPL", "MSFT", "INTC"], predicted_since=OPEN + MINUTE
+        )
+        at_the_sixth = replace(A_CYCLE, bar_time=OPEN + 6 * MINUTE)
+        assert stores.runs.standing(at_the_sixth, question).predictions == [made("AAPL", 3)]

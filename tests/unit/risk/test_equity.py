@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
-from tradewind.orders.model import BrokerActivity
-from tradewind.risk.equity import EquityMark, change_since_close, next_mark, transfers_of
+from tradewind.risk.equity import EquityMark, change_since_close, next_mark
 
 DAY = date(2020, 11, 12)
 OPEN = datetime(2020, 11, 12, 14, 30, tzinfo=UTC)
@@ -76,15 +75,3 @@ def test_an_older_look_changes_nothing() -> None:
     mark = marks((0, "100000", "0"), (0, "90000", "0"))
     older = next_mark(mark, session=DAY, as_of=OPEN, equity=D(1), transfers=D(0))
     assert older == mark
-
-
-def test_only_what_is_moved_counts_as_a_transfer() -> None:
-    def told(kind: str, amount: str, day: date = DAY) -> BrokerActivity:
-        return BrokerActivity(f"{kind}{amount}", kind, D(amount), day, None, "")
-
-    moved = transfers_of(
-        [told("CSD", "1000"), told("JNLC", "-200"), told("FEE", "-1"), told("DIV", "30"),
-         told("CSD", "5000", date(2020, 11, 11))],
-        DAY,
-    )  # fmt: skip
-    assert moved == D(800)

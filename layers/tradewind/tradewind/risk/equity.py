@@ -7,14 +7,10 @@ deposit neither makes a peak nor heals a drawdown (time-weighted return, as GIPS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
-
-from tradewind.orders.model import BrokerActivity
-from tradewind.portfolio.statement import TRANSFERS
 
 _PLACES = Decimal("1e-12")
 
@@ -37,12 +33,6 @@ class EquityMark:
     def from_peak(self) -> Decimal:
         """The change from the peak as a fraction, zero at the peak."""
         return self.index / self.peak - 1
-
-
-def transfers_of(activities: Iterable[BrokerActivity], day: date) -> Decimal:
-    """What was moved in or out on a New York day."""
-    moved = (a.amount for a in activities if a.day == day and a.kind in TRANSFERS)
-    return sum(moved, Decimal(0))
 
 
 def first_mark(session: date, as_of: datetime, equity: Decimal, transfers: Decimal) -> EquityMark:

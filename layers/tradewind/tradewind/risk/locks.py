@@ -49,7 +49,3 @@ class LockStore(Protocol):
     def add(self, account: str, locks: Sequence[Lock]) -> list[Lock]:
         """Insert locks not recorded yet; the answer is those. Rows are never changed."""
         ...
-
-    def ending_after(self, account: str, at: datetime) -> list[Lock]:
-        """The locks with ``until`` later than this, by ``since``."""
-        ...

@@ -57,13 +57,6 @@ class PredictionStore(Protocol):
         """Insert; a prediction already there is left alone."""
         ...
 
-    def last_good(
-        self, symbols: Sequence[str], since: datetime, until: datetime
-    ) -> list[Prediction]:
-        """Each symbol's newest prediction with since <= timestamp <= until; symbols without one
-        are absent."""
-        ...
-
 
 class DecisionStore(Protocol):
     def save(self, decisions: Sequence[Decision]) -> None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import as_json, records
 from tradewind.errors import InvalidInputError
-from tradewind.prediction.model import ModelCard, Prediction, Trend
+from tradewind.prediction.model import ModelCard, Prediction
 from tradewind.strategies.decision import Decision
 
 _LOCK_ACCOUNT = "SELECT pg_advisory_xact_lock(hashtextextended('account ' || :account, 0))"
@@ -142,15 +142,6 @@ class PostgresPredictions:
     def save(self, predictions: Sequence[Prediction]) -> None:
         if predictions:
             self._session.rows(SAVE_PREDICTIONS, rows=records(predictions, PREDICTION))
-
-    def last_good(
-        self, symbols: Sequence[str], since: datetime, until: datetime
-    ) -> list[Prediction]:
-        rows = self._session.rows(LAST_GOOD, symbols=list(symbols), since=since, until=until)
-        return [
-            Prediction(prediction_id, symbol, Trend(trend), *rest)
-            for prediction_id, symbol, trend, *rest in rows
-        ]
 
 
 class PostgresDecisions:

@@ -91,9 +91,6 @@ class PostgresLocks:
         added = self._session.rows(ADD_LOCKS + "RETURNING lock_id::text", rows=rows)
         return [by_id[row[0]] for row in added]
 
-    def ending_after(self, account: str, at: datetime) -> list[Lock]:
-        return [Lock(*row) for row in self._session.rows(ENDING_AFTER, account=account, at=at)]
-
 
 class PostgresEquity:
     """Implements ``EquityStore``."""
