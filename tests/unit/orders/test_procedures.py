@@ -197,14 +197,19 @@ def test_what_the_stop_sold_while_it_was_cancelled_is_not_covered_again() -> Non
     assert resting(broker) == [(own_id("less"), D(1))]
 
 
-def test_a_broker_that_falls_silent_after_the_cancellation_leaves_nothing_naked() -> None:
-    class Silent(FakeBroker):
-        def positions(self) -> list[BrokerPosition]:
-            if self.orders_by_id["stop-1"].status.is_final:
-                raise BrokerUnavailableError("GET /v2/positions: timed out")
-            return super().positions()
+class SilentAfterCancellation(FakeBroker):
+    """Tells no position once the stop is cancelled."""
 
-    broker = Silent(orders_by_id=long_with_stop().orders_by_id, held={"AAPL": D(1)})
+    def positions(self) -> list[BrokerPosition]:
+        if self.orders_by_id["stop-1"].status.is_final:
+            raise BrokerUnavailableError("GET /v2/positions: timed out")
+        return super().positions()
+
+
+def test_a_broker_that_falls_silent_after_the_cancellation_leaves_nothing_naked() -> None:
+    broker = SilentAfterCancellation(
+        orders_by_id=long_with_stop().orders_by_id, held={"AAPL": D(1)}
+    )
     procedures.cancel_stop(TOO_MUCH, broker, FakeClock())
     assert resting(broker) == [(own_id("less"), D(1))]
 
@@ -249,6 +254,75 @@ def test_a_stop_in_old_units_is_put_again_once(held: int, covered: int | None) -
     assert [order.stop_price for order in broker.open_orders("AAPL")] == (
         [D("14.07")] if covered else []
     )
+
+
+@pytest.mark.parametrize("lags", [False, True], ids=["told at once", "the position lags"])
+@pytest.mark.parametrize(
+    ("held", "sold", "covered"),
+    [(70, 4, 66), (70, 10, 60), (10, 4, 6), (10, 10, None)],
+    ids=["a part, converted", "all of it, converted", "a part", "everything"],
+)
+def test_what_the_old_stop_sold_while_it_was_cancelled_is_not_covered_again(
+    held: int, sold: int, covered: int | None, lags: bool
+) -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"], broker.races = D(held), {"stop-1": D(sold)}
+    told = broker.positions()
+    if lags:
+        broker.positions = lambda: told  # type: ignore[method-assign]
+    procedures.renew_stop(RENEWED, broker, FakeClock())
+    assert resting(broker) == ([(own_id("new"), D(covered))] if covered else [])
+
+
+def test_a_broker_that_falls_silent_while_a_stop_is_renewed_leaves_nothing_naked() -> None:
+    broker = SilentAfterCancellation(
+        orders_by_id=long_with_stop().orders_by_id, held={"AAPL": D(70)}, races={"stop-1": D(4)}
+    )
+    procedures.renew_stop(RENEWED, broker, FakeClock())
+    assert resting(broker) == [(own_id("new"), D(66))]
+
+
+def test_while_the_cancellation_hangs_no_stop_is_renewed() -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"], broker.stuck_cancels = D(70), True
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknownError, match="not confirmed"):
+            procedures.renew_stop(RENEWED, broker, FakeClock())
+    assert broker.sent == []
+
+
+def test_a_broker_that_cannot_be_asked_keeps_the_stop_it_has() -> None:
+    broker = long_with_stop()
+    broker.faults = [Fault("positions", UNREACHABLE)]
+    with pytest.raises(BrokerUnavailableError):
+        procedures.renew_stop(RENEWED, broker, FakeClock())
+    assert resting(broker) == [("broker-made", D(10))]
+
+
+BEGUN = [
+    ("the stop was cancelled", OrderStatus.CANCELED, True),
+    ("the stop had sold its part", OrderStatus.FILLED, True),
+    ("the broker does not know the stop any more", None, True),
+    ("another old stop rests beside it", OrderStatus.CANCELED, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "alone"), [row[1:] for row in BEGUN], ids=[row[0] for row in BEGUN]
+)
+def test_what_an_earlier_renewal_left_naked_is_protected(
+    status: OrderStatus | None, alone: bool
+) -> None:
+    broker = long_with_stop()
+    broker.held["AAPL"] = D(70)
+    if status is None:
+        del broker.orders_by_id["stop-1"]
+    else:
+        broker.orders_by_id["stop-1"] = replace(broker.orders_by_id["stop-1"], status=status)
+    if not alone:
+        broker.orders_by_id["other"] = an_order(order_id="other", quantity=D(4))
+    procedures.renew_stop(RENEWED, broker, FakeClock())
+    assert (own_id("new"), D(70 if alone else 66)) in resting(broker)
 
 
 def test_repricing_replaces_the_stop_once() -> None:
@@ -448,6 +522,8 @@ PROCEDURES: list[tuple[str, Any, OrderIntent]] = [
     ("protect", procedures.protect, replace(EXIT, intent_id=own_id("p"))),
     ("reprice", procedures.reprice, replace(EXIT, stop_price=D("99.10"))),
     ("cancel_entry", procedures.cancel_entry, LATE),
+    ("cancel_stop", procedures.cancel_stop, TOO_MUCH),
+    ("renew_stop", procedures.renew_stop, RENEWED),
 ]
 
 

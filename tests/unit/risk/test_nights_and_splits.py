@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tradewind.market.bar import MINUTE
 from tradewind.market.session import Session
-from tradewind.orders.model import IntentKind, TimeInForce
+from tradewind.orders.model import IntentKind, OrderStatus, TimeInForce
 from tradewind.risk.assessment import Assessment, Position, assess, assess_positions
 from tradewind.risk.limits import RiskLimits
 from tradewind.strategies.decision import Action
@@ -137,6 +137,12 @@ AFTER = [
      {**ONE_LEFT, "open_orders": (replace(
          OLD_STOP, stop_price=D("98.50"), submitted_at=OPEN),)}, NOON, "100",
      ("cancel_stop", 1, "98.50", "stop-1")),
+    ("an old stop in its cancellation is asked for again", {"open_orders": (replace(
+        OLD_STOP, status=OrderStatus.PENDING_CANCEL, updated_at=NOON),)}, NOON, "100",
+     ("renew_stop", 70, "98.50", "stop-1")),
+    ("one that hangs in it counts as none", {"open_orders": (replace(
+        OLD_STOP, status=OrderStatus.PENDING_CANCEL, updated_at=NOON - MINUTE),)}, NOON, "100",
+     ("protect", 70, "98.50", None)),
 ]  # fmt: skip
 
 

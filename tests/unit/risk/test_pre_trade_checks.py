@@ -187,19 +187,25 @@ def test_without_a_most_an_entry_may_be_as_large_as_the_caps_allow() -> None:
 
 
 SALES = [
-    (IntentKind.EXIT, 10, None),
-    (IntentKind.EXIT, 11, "not_enough_shares"),
-    (IntentKind.PROTECT, 11, "not_enough_shares"),
-    (IntentKind.REPRICE, 11, "not_enough_shares"),
-    (IntentKind.CANCEL_STOP, 11, None),  # sells nothing
+    # (what is to be done, shares, shares held, why it is not)
+    (IntentKind.EXIT, 10, 10, None),
+    (IntentKind.EXIT, 11, 10, "not_enough_shares"),
+    (IntentKind.PROTECT, 11, 10, "not_enough_shares"),
+    (IntentKind.REPRICE, 11, 10, "not_enough_shares"),
+    (IntentKind.RENEW_STOP, 10, 10, None),
+    (IntentKind.RENEW_STOP, 11, 10, "not_enough_shares"),
+    (IntentKind.CANCEL_STOP, 10, 10, None),
+    (IntentKind.CANCEL_STOP, 11, 10, "not_enough_shares"),  # leaves a stop for 11 behind
+    (IntentKind.CANCEL_STOP, 11, 0, None),  # leaves nothing behind
+    (IntentKind.CANCEL_ENTRY, 11, 10, None),  # asks what was bought, which nobody knows yet
 ]
 
 
-@pytest.mark.parametrize(("kind", "quantity", "code"), SALES)
+@pytest.mark.parametrize(("kind", "quantity", "shares", "code"), SALES)
 def test_nothing_is_sold_that_is_not_held(
-    kind: IntentKind, quantity: int, code: str | None
+    kind: IntentKind, quantity: int, shares: int, code: str | None
 ) -> None:
-    held = Holding("AAPL", "sma", D(10), D(1000), D(0), OPEN)
+    held = Holding("AAPL", "sma", D(shares), D(1000), D(0), OPEN)
     refusal = short_sale(an_intent(kind=kind, quantity=D(quantity)), held)
     assert (refusal.code if refusal else None) == code
 

@@ -7,6 +7,7 @@ saves that question.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 
@@ -156,45 +157,17 @@ def cancel_stop(
     there = None if first else earlier_order(intent, broker, pacing)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
+    target = target_of(intent, Side.SELL, broker)
     shares = held(intent.symbol, broker)
     if shares > 0:
-        return _cover_only(intent, shares, broker, pacing)
-    cancel_and_wait(target_of(intent, Side.SELL, broker).order_id, broker, pacing)
+        return _cover_only(intent, target, shares, broker, pacing)
+    cancel_and_wait(target.order_id, broker, pacing)
     return _not_needed(
         intent,
         "stop_cancelled",
         "the stop had no shares behind it and was cancelled",
         pacing,
     )
-
-
-def _cover_only(
-    intent: OrderIntent, shares: Decimal, broker: Broker, pacing: Pacing
-) -> IntentOutcome:
-    """Cancel one of the stops that together cover more than the ``shares`` held, and place one for
-    what the others leave. The shares are naked for the seconds between; nothing is placed before
-    the cancellation is confirmed, and never for more than is held after it."""
-    target = target_of(intent, Side.SELL, broker)
-    working = broker.open_orders(intent.symbol)
-    if not target.status.is_final:
-        if any(order.status in IN_TRANSIT for order in working if order.side is Side.SELL):
-            return _not_needed(
-                intent, "stop_in_transit", "a stop is being changed: the next run looks", pacing
-            )
-        if covered(working) <= shares:
-            return _not_needed(
-                intent, "shares_held", "there are shares behind the stop after all", pacing
-            )
-        final = cancel_and_wait(target.order_id, broker, pacing)
-        # What it sold meanwhile may not have reached the position yet.
-        shares -= final.filled_quantity - target.filled_quantity if final is not None else 0
-        working = [order for order in working if order.order_id != target.order_id]
-        with suppress(RetryableError, BrokerRejectedError):
-            # Without an answer, what was read before has to do: naked is worse.
-            shares = min(shares, held(intent.symbol, broker))
-            working = broker.open_orders(intent.symbol)
-    naked = min(shares - covered(working), intent.quantity)
-    return _protect_naked(intent, naked, broker, pacing)
 
 
 def renew_stop(
@@ -205,8 +178,56 @@ def renew_stop(
     there = None if first else earlier_order(intent, broker, pacing)
     if there is not None:
         return submitted(intent.intent_id, there, "already_there", pacing.now())
-    cancel_and_wait(target_of(intent, Side.SELL, broker).order_id, broker, pacing)
-    naked = min(_naked(intent, broker), intent.quantity)
+    try:
+        target = target_of(intent, Side.SELL, broker)
+    except GoneError:
+        # It protects nothing any more, and sells nothing.
+        return _protect_naked(intent, min(_naked(intent, broker), intent.quantity), broker, pacing)
+    shares = held(intent.symbol, broker)
+    working = broker.open_orders(intent.symbol)
+    return _in_its_place(intent, target, shares, working, broker, pacing)
+
+
+def _cover_only(
+    intent: OrderIntent, target: BrokerOrder, shares: Decimal, broker: Broker, pacing: Pacing
+) -> IntentOutcome:
+    """One of the stops that together cover more than the ``shares`` held gives way to one for what
+    the others leave."""
+    working = broker.open_orders(intent.symbol)
+    if not target.status.is_final:
+        if any(order.status in IN_TRANSIT for order in working if order.side is Side.SELL):
+            return _not_needed(
+                intent, "stop_in_transit", "a stop is being changed: the next run looks", pacing
+            )
+        if covered(working) <= shares:
+            return _not_needed(
+                intent, "shares_held", "there are shares behind the stop after all", pacing
+            )
+    return _in_its_place(intent, target, shares, working, broker, pacing)
+
+
+def _in_its_place(
+    intent: OrderIntent,
+    target: BrokerOrder,
+    shares: Decimal,
+    working: Sequence[BrokerOrder],
+    broker: Broker,
+    pacing: Pacing,
+) -> IntentOutcome:
+    """Cancel a stop and place the intent's for what no other stop covers of the ``shares`` held.
+    They are naked for the seconds between; nothing is placed before the cancellation is confirmed,
+    and never for more than is held after it. ``shares`` and the orders at work were read after the
+    ``target``, so that what it sold in between is counted twice rather than not at all."""
+    if not target.status.is_final:
+        final = cancel_and_wait(target.order_id, broker, pacing)
+        # What it sold meanwhile may not have reached the position yet.
+        shares -= final.filled_quantity - target.filled_quantity if final is not None else 0
+        working = [order for order in working if order.order_id != target.order_id]
+        with suppress(RetryableError, BrokerRejectedError):
+            # Without an answer, what was read before has to do: naked is worse.
+            shares = min(shares, held(intent.symbol, broker))
+            working = broker.open_orders(intent.symbol)
+    naked = min(shares - covered(working), intent.quantity)
     return _protect_naked(intent, naked, broker, pacing)
 
 

@@ -17,7 +17,13 @@ from tradewind.market.bar import to_iso
 from tradewind.market.cycle import Cycle
 from tradewind.orders.model import BrokerOrder, IntentKind, OrderStatus, Side
 from tradewind.orders.prices import initial_stop
-from tradewind.orders.protection import Need, ProtectionNeed, protection_need, resting_stops
+from tradewind.orders.protection import (
+    Need,
+    ProtectionNeed,
+    covering_stops,
+    protection_need,
+    resting_stops,
+)
 from tradewind.portfolio.model import Holding
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
@@ -136,7 +142,7 @@ def _care_for_holding(
             reason = f"exit {order.client_order_id} is still {order.status}"
             return Care("exit_working", reason)
     need = _need(cycle, holding, price, book)
-    outdated = _stops_in_old_units(ours, symbol, book)
+    outdated = _stops_in_old_units(cycle, ours, symbol, book)
     why_out = _why_exit(cycle, symbol, need, book, limits, wished_exit)
     trading = cycle.session.open <= cycle.run_at < cycle.session.close
     if why_out is not None and trading:
@@ -173,7 +179,7 @@ def _care_for_holding(
 def _need(cycle: Cycle, holding: Holding, price: Decimal, book: Book) -> ProtectionNeed:
     """A stop in old units protects nothing: it is neither counted nor reduced, but renewed."""
     ours = book.ours(holding.symbol)
-    outdated = _stops_in_old_units(ours, holding.symbol, book)
+    outdated = _stops_in_old_units(cycle, ours, holding.symbol, book)
     position = book.positions.get(holding.symbol)
     return protection_need(
         symbol=holding.symbol,
@@ -187,12 +193,17 @@ def _need(cycle: Cycle, holding: Holding, price: Decimal, book: Book) -> Protect
     )
 
 
-def _stops_in_old_units(ours: Sequence[BrokerOrder], symbol: str, book: Book) -> list[BrokerOrder]:
+def _stops_in_old_units(
+    cycle: Cycle, ours: Sequence[BrokerOrder], symbol: str, book: Book
+) -> list[BrokerOrder]:
+    """Without those that hang in their cancellation: they count as none, and are not waited for."""
     since = book.split_since.get(symbol)
     if since is None:
         return []
     return [
-        order for order in resting_stops(ours, symbol) if new_york_date(order.submitted_at) < since
+        order
+        for order in covering_stops(ours, symbol, cycle.run_at)
+        if new_york_date(order.submitted_at) < since
     ]
 
 

@@ -8,7 +8,7 @@ from tradewind.orders.model import IntentKind, OrderIntent
 from tradewind.portfolio.model import Holding
 from tradewind.risk.entry_request import EntryRequest, Refusal, SizedEntry
 
-_SELLING = (IntentKind.EXIT, IntentKind.PROTECT, IntentKind.REPRICE)
+_SELLING = (IntentKind.EXIT, IntentKind.PROTECT, IntentKind.REPRICE, IntentKind.RENEW_STOP)
 
 
 def no_open_order(request: EntryRequest) -> Refusal | None:
@@ -102,9 +102,11 @@ def enough_buying_power(entry: SizedEntry) -> Refusal | None:
 
 def short_sale(intent: OrderIntent, holding: Holding | None) -> Refusal | None:
     """Long only: what sells, now or when its stop is reached, never sells more than we hold."""
-    if intent.kind not in _SELLING:
-        return None
     held = holding.quantity if holding is not None else Decimal(0)
+    # Of shares that we hold, a cancelled stop leaves a smaller one behind; of none, nothing.
+    reduces = intent.kind is IntentKind.CANCEL_STOP and held > 0
+    if intent.kind not in _SELLING and not reduces:
+        return None
     if intent.quantity <= held:
         return None
     return Refusal(

@@ -98,7 +98,7 @@ ORDER BY bar_time, intent_id
 _SENT = """
 SELECT intent_id, broker_order_id, outcome_at FROM order_intents
 WHERE account = :account AND bar_time >= :since AND status = 'submitted'
-    AND kind IN ('entry', 'exit', 'protect', 'reprice') AND broker_order_id IS NOT NULL
+    AND broker_order_id IS NOT NULL
 ORDER BY bar_time, intent_id
 """
 
