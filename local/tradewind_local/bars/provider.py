@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
 from tradewind.adapters.alpaca.credentials import ApiKey
@@ -11,10 +10,11 @@ from tradewind.adapters.alpaca.market_data import AlpacaMarketData
 from tradewind.adapters.alpha_vantage.market_data import AlphaVantageMarketData
 from tradewind.errors import InvalidInputError
 from tradewind.market.request_limits import RequestLimits
-from tradewind.settings import LOOPBACK_HOSTS, USUAL_LIMITS
+from tradewind.settings import USUAL_LIMITS
 from tradewind.use_cases.backfill_bars import Source
 from tradewind.use_cases.ports import Clock
 
+from tradewind_local.address import checked_address
 from tradewind_local.bars.budget import OwnBudget
 
 _URLS = {"alpaca": "https://data.alpaca.markets", "alpha_vantage": "https://www.alphavantage.co"}
@@ -36,7 +36,9 @@ def source_of(
 ) -> Source:
     """``name`` is ``alpaca`` or ``alpha_vantage``. InvalidInputError names what is missing."""
     keys = _keys(name, variables)
-    address = _URLS[name] if url is None else _checked(url)
+    address = (
+        _URLS[name] if url is None else checked_address(f"--url {url!r}", url, _URLS["alpaca"])
+    )
     budget = OwnBudget(RequestLimits.parse(requests or USUAL_LIMITS[name]))
     if name == "alpha_vantage":
         # A symbol's month costs one request, whatever is wanted of it.
@@ -64,16 +66,3 @@ def _keys(name: str, variables: Mapping[str, str]) -> list[str]:
             f"--provider {name} needs {' and '.join(missing)} in the environment"
         )
     return [variables[key].strip() for key in KEYS[name]]
-
-
-def _checked(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError as error:
-        raise InvalidInputError(f"--url {url!r} cannot be read") from error
-    if parts.scheme not in ("http", "https") or not host:
-        raise InvalidInputError(f"--url {url!r} is not like {_URLS['alpaca']}")
-    if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
-        raise InvalidInputError(f"--url {url!r}: the key would travel unencrypted; give https")
-    return url

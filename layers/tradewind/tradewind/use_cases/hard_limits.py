@@ -92,7 +92,8 @@ def _entry_refusal(
     if cycle.reconciles:
         return "entry_not_allowed", "a reconciliation enters nothing"
     if intent.symbol not in submitter.symbols:
-        return "symbol_not_allowed", f"{intent.symbol} is none of {', '.join(submitter.symbols)}"
+        allowed = len(submitter.symbols)
+        return "symbol_not_allowed", f"{intent.symbol} is none of the {allowed} configured symbols"
     if intent.expires_at is None or intent.limit_price is None or intent.stop_price is None:
         return "incomplete_entry", "an entry needs an expiry, a limit price and a stop price"
     if intent.expires_at > cycle.run_at + LATEST_ENTRY or now < cycle.run_at - CLOCK_SKEW:
