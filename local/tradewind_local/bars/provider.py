@@ -36,9 +36,9 @@ def source_of(
 ) -> Source:
     """``name`` is ``alpaca`` or ``alpha_vantage``. InvalidInputError names what is missing."""
     keys = _keys(name, variables)
-    address = (
-        _URLS[name] if url is None else checked_address(f"--url {url!r}", url, _URLS["alpaca"])
-    )
+    address = _URLS[name]
+    if url is not None:
+        address = checked_address(f"--url {url!r}", url, like=_URLS["alpaca"])
     budget = OwnBudget(RequestLimits.parse(requests or USUAL_LIMITS[name]))
     if name == "alpha_vantage":
         # A symbol's month costs one request, whatever is wanted of it.

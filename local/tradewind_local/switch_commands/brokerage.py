@@ -50,5 +50,5 @@ def _missing(variables: Mapping[str, str]) -> list[str]:
 
 def _host(url: str) -> str:
     """The host alone, also of an address that ends in /v2 (as Alpaca's own examples have it)."""
-    checked = checked_address(f"{URL}={url!r}", url, PAPER)
+    checked = checked_address(f"{URL}={url!r}", url, like=PAPER)
     return checked.rstrip("/").removesuffix("/v2")

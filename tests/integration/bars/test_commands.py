@@ -409,7 +409,7 @@ BAD_BACKFILLS: list[tuple[list[str], dict[str, str], str]] = [
     (["--provider", "alpha_vantage"], {}, "needs ALPHAVANTAGE_API_KEY in the environment"),
     (["--requests", "many"], KEYS, "request limits 'many': write them like 150/minute"),
     (["--url", "ftp://x"], KEYS, "--url 'ftp://x' is not like https://data.alpaca.markets"),
-    (["--url", "http://example.com"], KEYS, "the key would travel unencrypted"),
+    (["--url", "http://example.com"], KEYS, "the keys would travel unencrypted"),
 ]
 
 
