@@ -55,6 +55,28 @@ class BarArrays:
     def __len__(self) -> int:
         return len(self.start)
 
+    def part(self, first: int, end: int) -> BarArrays:
+        """The bars first <= number < end, their sessions counted anew from 0; columns are views
+        where they can be. InvalidInputError where that is no bar."""
+        if not 0 <= first < end <= len(self):
+            raise InvalidInputError(f"{self.symbol}: bars {first} to {end} of {len(self)}")
+        bars = slice(first, end)
+        begin, last = int(self.session[first]), int(self.session[end - 1])
+        sessions = slice(begin, last + 1)
+        return BarArrays(
+            self.symbol,
+            self.start[bars],
+            self.open[bars],
+            self.high[bars],
+            self.low[bars],
+            self.close[bars],
+            self.volume[bars],
+            self.session[bars] - np.int32(begin),
+            self.minute[bars],
+            self.session_minutes[sessions],
+            self.session_dates[sessions],
+        )
+
     def fingerprint(self) -> str:
         """SHA-256 of symbol and columns, in hexadecimal: the same bars give the same."""
         digest = hashlib.sha256(self.symbol.encode())
