@@ -99,3 +99,22 @@ def test_the_fingerprint_is_of_the_values() -> None:
         arrays_of("AAPL", [*BARS[:-1], bar("2020-11-30 14:30", "100.000001")], CALENDAR),
     ]
     assert len({one.fingerprint() for one in others} | {same}) == 4
+
+
+def test_a_part_counts_its_sessions_anew() -> None:
+    arrays = arrays_of("AAPL", BARS, CALENDAR, regular_only=False)
+    part = arrays.part(3, 7)
+
+    assert list(part.start) == list(arrays.start[3:])
+    assert list(part.session) == [0, 0, 0, 1]
+    assert list(part.minute) == [209, 210, 600, 0]
+    assert list(part.session_minutes) == [210, 390]
+    assert part.session_dates == (date(2020, 11, 27), date(2020, 11, 30))
+    assert part.session.dtype == arrays.session.dtype
+    assert arrays.part(0, 7).fingerprint() == arrays.fingerprint() != part.fingerprint()
+
+
+@pytest.mark.parametrize(("first", "end"), [(-1, 3), (3, 3), (4, 3), (0, 8)])
+def test_a_part_without_bars_is_refused(first: int, end: int) -> None:
+    with pytest.raises(InvalidInputError, match="of 7"):
+        arrays_of("AAPL", BARS, CALENDAR, regular_only=False).part(first, end)
