@@ -28,7 +28,9 @@ from tradewind.risk.assessment import Assessment, StrategyWish, assess
 from tradewind.risk.book import Book
 from tradewind.risk.equity import EquityMark, change_since_close, next_mark
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.live_ramp import SizeStep
 from tradewind.risk.locks import Lock
+from tradewind.risk.permission import Permission
 from tradewind.risk.protections import (
     ClosedTrip,
     EquityChange,
@@ -65,6 +67,7 @@ class Step:
     switch: SwitchState | None
     stale: bool
     moved: int  # USD in or out
+    size: D = D(1)  # the part of its size that live trading has reached
 
 
 FATES = ("filled", "filled", "half", "open", "lost", "lost_filled")
@@ -98,6 +101,7 @@ class Market:
     trips: list[ClosedTrip] = field(default_factory=list)
     locks: tuple[Lock, ...] = ()
     mark: EquityMark | None = None
+    foreign: D = D(0)  # USD of somebody else's shares on the account
     entries: list[OrderIntent] = field(default_factory=list)
     revision: int = 0
 
@@ -134,7 +138,7 @@ class Market:
 
     @property
     def account(self) -> BrokerAccount:
-        value = sum((h.quantity * self.prices[s] for s, h in self.held.items()), D(0))
+        value = sum((h.quantity * self.prices[s] for s, h in self.held.items()), self.foreign)
         return an_account(
             equity=self.cash + value,
             last_equity=LAST_EQUITY,
@@ -158,6 +162,7 @@ class Market:
         )
         protected = protect(cycle.run_at, self.trips, change, SESSIONS, SETTINGS, self.locks)
         self.locks = protected.locks
+        foreign = BrokerPosition("KO", self.foreign, D(1), D(1), D(0))
         return Book(
             account=account,
             broker_as_of=cycle.run_at - MINUTE if step.stale else cycle.run_at,
@@ -165,7 +170,8 @@ class Market:
             positions={
                 s: BrokerPosition(s, h.quantity, h.avg_price, self.prices[s], D(0))
                 for s, h in self.held.items()
-            },
+            }
+            | ({"KO": foreign} if self.foreign else {}),
             open_orders=tuple(self.orders.values()),
             orders_of_ours=dict.fromkeys(self.orders, "tw"),
             unresolved=tuple(self.unresolved),
@@ -177,6 +183,7 @@ class Market:
             protected=protected,
             entries_today=len(self.entries),
             capital_today=sum((notional(one) for one in self.entries), D(0)),
+            permission=Permission(size=SizeStep(step.size, f"{step.size} of the size")),
         )
 
     def execute(self, intents: tuple[OrderIntent, ...], step: Step, cycle: Cycle) -> None:
@@ -290,6 +297,43 @@ def test_nothing_leaves_beyond_its_limits(steps: list[Step]) -> None:
         market.execute(assessment.intents, step, cycle)
 
 
+RAMPING = STEPS.flatmap(
+    lambda steps: st.lists(
+        st.sampled_from((D("0.10"), D("0.10"), D("0.20"), D("0.40"), D("0.80"), D(1))),
+        min_size=len(steps),
+        max_size=len(steps),
+    ).map(lambda sizes: [replace(s, size=z) for s, z in zip(steps, sizes, strict=True)])
+)
+
+
+@settings(max_examples=150)
+@given(RAMPING, st.sampled_from((0, 0, 40_000)))
+def test_what_trades_live_stays_within_the_size_it_has_reached(
+    steps: list[Step], foreign: int
+) -> None:
+    """Whatever rises, falls, is lost or breached on the way: after each entry all that is ours,
+    bought, being bought or perhaps bought, is worth no more than that part of the equity."""
+    market = Market(cash=LAST_EQUITY - foreign, foreign=D(foreign))
+    for minute, step in enumerate(steps):
+        cycle = cycle_at(minute)
+        market.move(step, cycle.run_at)
+        book, assessment = decide(market, step, cycle)
+        account = book.account
+        assert account is not None
+        entries = [one for one in assessment.intents if one.kind is IntentKind.ENTRY]
+        if entries:
+            there = exposure_by_symbol(
+                tuple(book.positions.values()), book.open_orders, book.unresolved
+            )
+            ours = sum((usd for symbol, usd in there.items() if symbol != "KO"), D(0))
+            spent = sum((notional(one) for one in entries), D(0))
+            assert ours + spent <= step.size * account.equity
+            assert ours + spent + market.foreign <= account.equity
+        for entry in entries:
+            assert notional(entry) <= D("0.25") * step.size * account.equity
+        market.execute(assessment.intents, step, cycle)
+
+
 @given(STEPS)
 def test_the_same_history_decides_the_same(steps: list[Step]) -> None:
     def history() -> list[Assessment]:
@@ -348,6 +392,11 @@ def test_the_model_trades_at_all() -> None:
         _, assessment = decide(market, quiet, cycle_at(minute))
         market.execute(assessment.intents, quiet, cycle_at(minute))
     assert len(market.entries) == 3
+    small = Market()
+    for minute in range(3):
+        _, assessment = decide(small, replace(quiet, size=D("0.10")), cycle_at(minute))
+        small.execute(assessment.intents, quiet, cycle_at(minute))
+    assert [one.quantity for one in small.entries] == [24, 24, 24]
     crash = replace(quiet, moves=(-12, -12, -12))
     market.move(crash, cycle_at(3).run_at)
     book, assessment = decide(market, crash, cycle_at(3))

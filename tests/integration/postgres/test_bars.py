@@ -104,7 +104,7 @@ def test_nothing_to_store_is_no_statement_and_no_error(database: PostgresDatabas
     with database.transaction() as stores:
         assert stores.bars.upsert([], [], RECEIVED) == BarWrite(0, 0)
         assert stores.bars.recent([], OPEN, 5) == {}
-        assert stores.bars.highs_since({}, OPEN) == {}
+        assert stores.bars.highest([]) == []
         assert stores.bars.daily([], OPEN.date(), 5) == {}
         assert stores.bars.latest([]) == []
 
@@ -191,10 +191,14 @@ def test_the_highest_high_since_an_entry(database: PostgresDatabase) -> None:
     bars = [a_bar(minute=minute, high=high) for minute, high in enumerate(highs)]
     store(database, bars)
     store(database, [a_bar("MSFT", minute=2, high=Decimal("999"))], regular=False)
-    since = {"AAPL": OPEN + MINUTE, "MSFT": OPEN, "TSLA": OPEN}
+    end = OPEN + 3 * MINUTE
+    wanted = [
+        ("TSLA", OPEN, end), ("AAPL", OPEN + MINUTE, end), ("MSFT", OPEN, end),
+        ("AAPL", OPEN + MINUTE, OPEN + MINUTE),
+    ]  # fmt: skip
     with database.transaction() as stores:
         # Both ends count, minutes before and after do not, nor does trading out of hours.
-        assert stores.bars.highs_since(since, OPEN + 3 * MINUTE) == {"AAPL": Decimal("123")}
+        assert stores.bars.highest(wanted) == [None, Decimal(123), None, Decimal(121)]
 
 
 def test_sessions_are_new_york_days_with_their_first_open_and_last_close(

@@ -51,7 +51,15 @@ Connected = Callable[[str], PostgresDatabase]
 AN_APPROVAL = LiveApproval(ACCOUNT, 1, "anna", OPEN, 20, 50, Decimal(0))
 A_RUN = PaperRun(ACCOUNT, "sma", "AAPL", 1, RunState.STOPPED, "anna", "odd prices", OPEN)
 A_POSITION_SPLIT = PositionSplit(
-    "AAPL", SESSION, Decimal(1), Decimal(7), Decimal(645), Decimal(645)
+    "AAPL",
+    SESSION,
+    Decimal(7),
+    Decimal(1),
+    Decimal(1),
+    Decimal(7),
+    Decimal(645),
+    Decimal(645),
+    OPEN,
 )
 A_PAPER_TRADE = PaperTrade(uuid_of("p"), "AAPL", Decimal(100), None, None, OPEN)
 
@@ -188,7 +196,7 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
         with connected("tw_trade").transaction() as stores:
             stores.bars.upsert([a_bar()], [True], RECEIVED)
             stores.bars.recent(["AAPL"], OPEN, 1)
-            stores.bars.highs_since({"AAPL": OPEN}, OPEN)
+            stores.bars.highest([("AAPL", OPEN, OPEN)])
             stores.bars.daily(["AAPL"], SESSION, 1)
             stores.bars.closes_before({"AAPL": OPEN})
             stores.bars.latest(["AAPL"])
@@ -220,8 +228,7 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
             stores.position_splits.carried_out(ACCOUNT, ["AAPL"])
             stores.trading_modes.runs(ACCOUNT)
             stores.trading_modes.approval(ACCOUNT)
-            stores.trading_modes.traded(ACCOUNT, [A_SESSION])
-            stores.trading_modes.breaches(ACCOUNT, OPEN)
+            stores.trading_modes.ramp(AN_APPROVAL, [A_SESSION])
             stores.outbox.add([a_message("a")])
             stores.runs.standing(A_CYCLE, A_QUESTION)
             stores.runs.leave(A_CYCLE, AN_OUTCOME)
@@ -267,7 +274,7 @@ def test_the_record_functions_work_with_their_rights(
             stores.paper_trades.save([A_PAPER_TRADE])
             stores.factors.table(["AAPL"])
             if not stores.position_splits.carried_out(ACCOUNT, ["AAPL"]):
-                stores.position_splits.add(ACCOUNT, [A_POSITION_SPLIT], OPEN)
+                stores.position_splits.add(ACCOUNT, [A_POSITION_SPLIT])
             stores.accounts.add(ACCOUNT, a_snapshot(), OPEN)
             stores.trade_events.add([EVENT])
             stores.alerts.add(ALERT)
@@ -322,7 +329,7 @@ FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
     ),
     ("tw_trade", lambda stores: stores.trading_modes.approve(AN_APPROVAL)),
     ("tw_trade", lambda stores: stores.trading_modes.add_runs([A_RUN])),
-    ("tw_trade", lambda stores: stores.position_splits.add(ACCOUNT, [A_POSITION_SPLIT], OPEN)),
+    ("tw_trade", lambda stores: stores.position_splits.add(ACCOUNT, [A_POSITION_SPLIT])),
     ("tw_record", lambda stores: stores.trading_modes.approve(AN_APPROVAL)),
     ("tw_govern", lambda stores: stores.intents.add([an_intent()])),
     ("tw_govern", lambda stores: stores.holdings.save(ACCOUNT, [a_holding()], OPEN)),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal as D
 
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.market.bar import MINUTE
 from tradewind.market.cycle import Cycle
+from tradewind.market.session_table import default_table
 from tradewind.orders.configuration import WANTED_CONFIGURATION
+from tradewind.orders.control import SwitchChange, SwitchState
 from tradewind.orders.model import IntentStatus, Side
+from tradewind.portfolio.splits import PositionSplit
 from tradewind.prediction.model import Prediction
 from tradewind.risk.equity import first_mark
 from tradewind.risk.locks import Lock
+from tradewind.risk.modes import LiveApproval
 from tradewind.use_cases.standing import Outcome, StandingQuestion
 
 from tests.integration.postgres.rows import (
@@ -111,6 +115,53 @@ def test_it_is_what_the_single_stores_say(database: PostgresDatabase) -> None:
     )  # fmt: skip
     two_entries = 2 * an_intent().quantity * (an_intent().limit_price or 0)
     assert (found.entries_today, found.capital_today) == (2, two_entries)
+
+
+def test_what_people_allowed_and_how_live_trading_went_is_read_with_it(
+    database: PostgresDatabase,
+) -> None:
+    """An approval of noon three sessions ago: its own session had begun, and does not count."""
+    days = default_table().between(SESSION - timedelta(days=6), SESSION - timedelta(days=1))[-4:]
+    question = replace(A_QUESTION, ramp=days)
+    approved = days[0].open + timedelta(hours=2)
+    approval = LiveApproval(ACCOUNT, 1, "anna", approved, 20, 50, D("0.004"))
+    lowered = SwitchChange(
+        ACCOUNT, 1, SwitchState.REDUCING, SwitchState.ACTIVE, "bert", "odd", days[2].open
+    )
+    raised = replace(
+        lowered, number=2, state=SwitchState.ACTIVE, previous=SwitchState.REDUCING, at=OPEN
+    )
+    with database.transaction() as stores:
+        for day in (days[0], days[1], days[3]):
+            stores.cycles.decided(ACCOUNT, day.open, day.date, f"run-{day.date}")
+        stores.switch_changes.add(
+            [replace(lowered, number=3, at=approved - MINUTE), lowered, raised]
+        )
+        assert stores.runs.standing(A_CYCLE, question).ramp is None
+        stores.trading_modes.approve(approval)
+        found = stores.runs.standing(A_CYCLE, question)
+        assert found.approval == approval
+        assert found.ramp == stores.trading_modes.ramp(approval, days)
+    assert found.ramp is not None
+    assert found.ramp.traded == [days[1].date, days[3].date]
+    assert found.ramp.breaches == {
+        days[2].date: "the trading switch was lowered to REDUCING by bert: odd"
+    }
+
+
+def test_splits_of_what_is_held_and_those_of_the_window_are_read_with_it(
+    database: PostgresDatabase,
+) -> None:
+    def split(symbol: str, seen_at: datetime) -> PositionSplit:
+        return PositionSplit(symbol, SESSION, D(7), D(1), D(1), D(7), D(645), D(645), seen_at)
+
+    long_ago, lately = OPEN - timedelta(days=40), OPEN - timedelta(days=1)
+    with database.transaction() as stores:
+        stores.holdings.save(ACCOUNT, [a_holding()], OPEN)  # AAPL
+        splits = [split("AAPL", long_ago), split("KO", long_ago), split("MSFT", lately)]
+        stores.position_splits.add(ACCOUNT, splits)
+        found = stores.runs.standing(A_CYCLE, A_QUESTION).splits
+        assert found == [splits[0], splits[2]]
 
 
 def test_what_was_not_sent_is_no_entry_of_the_day(database: PostgresDatabase) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from tradewind.adapters.postgres.connection import Session
+from tradewind.market.adjustment import SplitFactor
 from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.session_table import default_table
 from tradewind.orders.configuration import WANTED_CONFIGURATION
 from tradewind.orders.control import SwitchState
 from tradewind.orders.model import (
@@ -24,6 +26,7 @@ from tradewind.orders.model import (
     OrderStatus,
     Side,
 )
+from tradewind.risk.modes import LiveApproval
 from tradewind.risk.protections import Protection, ProtectionSettings
 from tradewind.use_cases.assess_risk import RiskRules
 
@@ -31,6 +34,7 @@ from tests.fakes import an_account, an_order, own_id
 from tests.integration.use_cases.books import (
     CYCLE,
     NOON,
+    OPEN,
     READ_AT,
     SESSION,
     Books,
@@ -205,20 +209,24 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield sent
 
 
+@pytest.mark.parametrize("mode", ["paper", "live"])
 @pytest.mark.parametrize("symbols", [2, 50])
 def test_a_minute_takes_ten_statements_whatever_the_number_of_symbols(
-    books: Books, monkeypatch: pytest.MonkeyPatch, symbols: int
+    books: Books, monkeypatch: pytest.MonkeyPatch, symbols: int, mode: str
 ) -> None:
-    """The worst minute: something is held, everything else is to be entered, every history is too
-    short, a lock begins, and inference has failed."""
+    """The worst minute: something is held over a split, everything else is to be entered, every
+    history is too short, a lock begins, inference has failed, and live size is ramping up."""
     intent = decided(books)
     bought = fill("entry", Side.BUY, intent.quantity, "100")
-    cycle = cycle_at(NOON + MINUTE)
+    session = default_table().following(SESSION.date)
+    cycle = replace(cycle_at(NOON + timedelta(days=1)), session=session, mode=mode)
     names = ["AAPL", *(f"S{number}" for number in range(1, symbols))]
     with books.database.transaction() as stores:
         price = D(100)
         bars = [Bar(n, cycle.bar_time, price, price, price, price, 10, "iex") for n in names]
         stores.bars.upsert(bars, [True] * len(bars), cycle.bar_time)
+        stores.factors.learn([SplitFactor("AAPL", session.date, D(2), D(1), OPEN)])
+        stores.trading_modes.approve(LiveApproval("paper", 1, "anna", OPEN, 20, 50, D(0)))
     books.sync(
         state(
             order_of(intent),

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tradewind.risk.allocation import Allotment, Funds
 from tradewind.risk.assessment import Assessment, assess
 from tradewind.risk.limits import RiskLimits
 from tradewind.risk.live_ramp import SizeStep, live_size
 from tradewind.risk.permission import Permission
-from tradewind.risk.sizing import Size, scaled
+from tradewind.risk.sizing import Size
 from tradewind.strategies.decision import Action
 
 from tests.unit.risk.test_assessment import HOLDING, NOON, bar, book, cycle_at, wish
@@ -64,18 +65,46 @@ def test_it_is_never_more_than_all_nor_less_than_the_first_step(
 
 TENTH = SizeStep(D("0.10"), "10 % of size")
 SIZES = [
-    # (shares that risk allows, at the price, shares at a tenth of the size)
-    (249, "100.30", 24),
-    (9, "100.30", 0),  # less than a share
-    (100, "9.99", 0),  # ten shares are 99.90 USD, below the smallest notional
-    (110, "9.99", 11),
-]
+    # (a 100 USD share with its stop at 98.50, of 100,000 USD; what is there already; shares, by)
+    ("a quarter of a tenth", {}, {}, 25, "exposure per symbol, 10 % of size"),
+    ("2 % of a tenth over twice an ATR of 10", {"atr": D(10)}, {}, 10,
+     "risk per trade, 10 % of size"),
+    ("all of ours together have a tenth", {}, {"MSFT": D(9_050)}, 9,
+     "exposure in all, 10 % of size"),
+    ("the tenth is used up", {}, {"MSFT": D(10_000)}, 0, "exposure in all, 10 % of size"),
+    ("more is held than a tenth since a breach", {}, {"MSFT": D(60_000)}, 0,
+     "exposure in all, 10 % of size"),
+    ("foreign positions take none of it", {}, {"KO": D(60_000)}, 25,
+     "exposure per symbol, 10 % of size"),
+    ("but room in the account", {}, {"KO": D(99_000)}, 10, "exposure in all"),
+    ("less than a share", {"limit_price": D(2600), "stop_price": D(2561)}, {}, 0,
+     "exposure per symbol, 10 % of size"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("shares", "price", "left"), SIZES)
-def test_a_size_is_scaled_to_whole_shares(shares: int, price: str, left: int) -> None:
-    size = scaled(Size(D(shares), "risk per trade"), TENTH, D(price), RiskLimits())
-    assert (size.quantity, size.limited_by) == (D(left), "risk per trade, 10 % of size")
+@pytest.mark.parametrize(
+    ("asked", "exposure", "shares", "by"), [row[1:] for row in SIZES], ids=[row[0] for row in SIZES]
+)
+def test_what_a_tenth_of_the_size_is(
+    asked: dict[str, D], exposure: dict[str, D], shares: int, by: str
+) -> None:
+    funds = Funds(D(100_000), D(100_000), exposure, {}, TENTH, ("AAPL", "MSFT"))
+    plain: Any = {"limit_price": D(100), "stop_price": D("98.50"), "atr": None}
+    size = funds.size("AAPL", **{**plain, **asked}, limits=RiskLimits())
+    assert size == Size(D(shares), by)
+
+
+def test_a_strategys_part_ramps_with_the_account() -> None:
+    """A strategy with a fifth has a fifth of the tenth: 2,000 USD for its two symbols."""
+    part = Allotment(frozenset(("AAPL", "MSFT")), D("0.2"))
+    own = dict.fromkeys(part.symbols, part)
+    funds = Funds(D(100_000), D(100_000), {}, own, TENTH, part.symbols)
+    plain: Any = {"limit_price": D(10), "stop_price": D("9.85"), "atr": None}
+    size = funds.size("AAPL", **plain, limits=RiskLimits())
+    told = "exposure per symbol of the strategy's 0.2 of equity, 10 % of size"
+    assert size == Size(D(50), told)
+    funds.spend("AAPL", D(1_900))
+    assert funds.size("MSFT", **plain, limits=RiskLimits()).quantity == D(10)
 
 
 def run(action: Action, permission: Permission, **changes: Any) -> Assessment:

@@ -89,9 +89,10 @@ class Books:
                     recent=lambda symbols, *_: {
                         s: [self.bars[s]] for s in symbols if s in self.bars
                     },
-                    highs_since=lambda *_: {},
+                    highest=lambda stretches: [None] * len(stretches),
                 ),
                 factors=SimpleNamespace(table=lambda _: FactorTable(())),
+                position_splits=SimpleNamespace(carried_out=lambda *_: set()),
                 outbox=SimpleNamespace(add=self.told.extend),
             ),
         )

@@ -86,8 +86,9 @@ class BarStore(Protocol):
         """
         ...
 
-    def highs_since(self, since: Mapping[str, datetime], until: datetime) -> dict[str, Decimal]:
-        """For each symbol, its highest high over regular bars with since <= start <= until."""
+    def highest(self, stretches: Sequence[tuple[str, datetime, datetime]]) -> list[Decimal | None]:
+        """For each (symbol, since, until), the highest high over regular bars with since <= start
+        <= until; None where there is no such bar."""
         ...
 
     def daily(self, symbols: Sequence[str], before: date, count: int) -> dict[str, list[DailyBar]]:

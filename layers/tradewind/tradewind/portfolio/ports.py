@@ -75,7 +75,7 @@ class PositionSplitStore(Protocol):
         """(symbol, effective) of each."""
         ...
 
-    def add(self, account: str, splits: Sequence[PositionSplit], seen_at: datetime) -> None:
+    def add(self, account: str, splits: Sequence[PositionSplit]) -> None:
         """To be written with the holdings they changed."""
         ...
 

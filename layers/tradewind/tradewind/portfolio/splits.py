@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
 
@@ -14,14 +14,19 @@ _DIGITS = Context(prec=28)
 
 @dataclass(frozen=True, slots=True)
 class PositionSplit:
-    """A row of ``position_splits``: what a split made of our books."""
+    """A row of ``position_splits``: what a split (``new_rate`` shares for ``old_rate``) made of our
+    books. ``seen_at`` (aware UTC) is when the broker first showed the new units; splits of a symbol
+    that were seen at once carry the same quantities and costs: before and after all of them."""
 
     symbol: str
     effective: date
+    new_rate: Decimal
+    old_rate: Decimal
     quantity_before: Decimal
     quantity_after: Decimal
     cost_before: Decimal
     cost_after: Decimal
+    seen_at: datetime
 
 
 def after_split(holding: Holding, factor: Fraction, brokers: Decimal) -> Holding | None:

@@ -8,7 +8,7 @@ strategy does on its part of the account is what it does, and was tested to do, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from types import MappingProxyType
 from tradewind.errors import InvalidInputError
 from tradewind.orders.model import BrokerOrder, BrokerPosition, OrderIntent, Side
 from tradewind.risk.limits import RiskLimits
+from tradewind.risk.live_ramp import WHOLE_SIZE, SizeStep
 from tradewind.risk.sizing import Size, entry_size
 
 
@@ -63,7 +64,9 @@ class Funds:
     """What is left to spend in this run; shrinks with each entry.
 
     ``exposure`` is by symbol (USD), foreign positions included; ``allotments`` are by symbol: a
-    symbol without one is bounded by the account's caps alone.
+    symbol without one is bounded by the account's caps alone. While live trading has only reached
+    a ``step`` of its size, that part of the equity is all that the symbols ``traded`` here have
+    together, and every strategy's part shrinks with it.
     """
 
     def __init__(
@@ -72,12 +75,16 @@ class Funds:
         buying_power: Decimal,
         exposure: Mapping[str, Decimal],
         allotments: Mapping[str, Allotment],
+        step: SizeStep = WHOLE_SIZE,
+        traded: Collection[str] = (),
     ) -> None:
         self._equity = equity
         self._buying_power = buying_power
         self._spent, self._entries = Decimal(0), 0
         self._exposure = sum(exposure.values(), Decimal(0))
         self._allotments = allotments
+        self._step = step
+        self._of_ours = sum((exposure.get(s, Decimal(0)) for s in set(traded)), Decimal(0))
         self._in_use = {
             allotment: sum((exposure.get(s, Decimal(0)) for s in allotment.symbols), Decimal(0))
             for allotment in set(allotments.values())
@@ -92,8 +99,9 @@ class Funds:
         atr: Decimal | None,
         limits: RiskLimits,
     ) -> Size:
-        """Shares to buy at no more than ``limit_price`` (USD), see :func:`entry_size`: the smaller
-        of what the account and what the symbol's strategy has left."""
+        """Shares to buy at no more than ``limit_price`` (USD), see :func:`entry_size`: the smallest
+        of what the account has left, what live trading has reached of it, and what the symbol's
+        strategy has left."""
 
         def sized(equity: Decimal, exposure: Decimal) -> Size:
             return entry_size(
@@ -106,16 +114,19 @@ class Funds:
                 limits=limits,
             )
 
-        account = sized(self._equity, self._exposure)
+        step = self._step
+        ramping = f", {step.reason}" if step.fraction < 1 else ""
+        parts = [(self._equity, self._exposure, "")]
+        if ramping:
+            parts.append((self._equity * step.fraction, self._of_ours, ramping))
         allotment = self._allotments.get(symbol)
-        if allotment is None:
-            return account
-        own = sized(self._equity * allotment.fraction, self._in_use[allotment])
-        if account.quantity <= own.quantity:
-            return account
-        return Size(
-            own.quantity, f"{own.limited_by} of the strategy's {allotment.fraction} of equity"
-        )
+        if allotment is not None:
+            own = self._equity * allotment.fraction * step.fraction
+            told = f" of the strategy's {allotment.fraction} of equity{ramping}"
+            parts.append((own, self._in_use[allotment], told))
+        sizes = [(sized(equity, exposure), told) for equity, exposure, told in parts]
+        smallest, told = min(sizes, key=lambda one: one[0].quantity)
+        return Size(smallest.quantity, smallest.limited_by + told)
 
     @property
     def buying_power(self) -> Decimal:
@@ -137,6 +148,7 @@ class Funds:
         self._spent += usd
         self._entries += 1
         self._exposure += usd
+        self._of_ours += usd
         self._buying_power -= usd
         allotment = self._allotments.get(symbol)
         if allotment is not None:

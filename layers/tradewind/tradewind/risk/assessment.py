@@ -33,7 +33,7 @@ from tradewind.risk.limits import RiskLimits
 from tradewind.risk.order_checks import short_sale
 from tradewind.risk.protections import FULL_SIZE
 from tradewind.risk.restrictions import restriction_of
-from tradewind.risk.sizing import daily_atr, scaled
+from tradewind.risk.sizing import daily_atr
 from tradewind.strategies.decision import Action, Decision
 
 DECISION_NAMESPACE = UUID("7c1d2a44-91c0-5a53-a6a7-2b1f9f0e4d02")
@@ -91,6 +91,8 @@ def assess(
             tuple(book.positions.values()), book.open_orders, book.unresolved
         ),
         allotments=book.allotments,
+        step=book.permission.size,
+        traded={*book.holdings, *(wish.symbol for wish in wishes)},
     )
     decisions: list[Decision] = []
     intents: list[OrderIntent] = []
@@ -236,7 +238,6 @@ def _assess_entry(
         atr=daily_atr(book.daily.get(wish.symbol, ()), limits.daily_atr_sessions),
         limits=limits,
     )
-    size = scaled(size, book.permission.size, price, limits)
     quantity = (size.quantity * book.protected.size_factor).to_integral_value(ROUND_FLOOR)
     limited_by = size.limited_by
     if book.protected.size_factor != FULL_SIZE:

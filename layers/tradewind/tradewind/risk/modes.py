@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -47,6 +47,16 @@ class LiveApproval:
     divergence: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class RampRecord:
+    """What an account has done since its approval. ``traded``: the sessions that began after it and
+    in which the account decided a minute, oldest first. ``breaches``: days (UTC) on which its
+    trading switch was lowered or a critical alert was raised, and what it was."""
+
+    traded: Sequence[date]
+    breaches: Mapping[date, str]
+
+
 class TradingModeStore(Protocol):
     """The ``paper_runs`` and ``live_approvals`` tables, and what a check of them looks at."""
 
@@ -66,11 +76,6 @@ class TradingModeStore(Protocol):
         """What this deployment has shown on paper, under whatever account's name."""
         ...
 
-    def traded(self, account: str, sessions: Sequence[Session]) -> list[date]:
-        """Those of the sessions in which the account decided a minute, oldest first."""
-        ...
-
-    def breaches(self, account: str, since: datetime) -> dict[date, str]:
-        """Days (UTC) since then on which the account's trading switch was lowered or a critical
-        alert was raised, and what it was."""
+    def ramp(self, approval: LiveApproval, sessions: Sequence[Session]) -> RampRecord:
+        """Of these sessions; see :class:`RampRecord`."""
         ...

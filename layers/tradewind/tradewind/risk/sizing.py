@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from tradewind.market.ports import DailyBar
 from tradewind.risk.limits import RiskLimits
-from tradewind.risk.live_ramp import SizeStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,6 @@ def entry_size(
     }
     limited_by = min(caps, key=lambda name: caps[name])
     quantity = max(caps[limited_by], Decimal(0)).to_integral_value(ROUND_FLOOR)
-    if quantity * limit_price < limits.min_notional:
-        return Size(Decimal(0), limited_by)
-    return Size(quantity, limited_by)
-
-
-def scaled(size: Size, step: SizeStep, limit_price: Decimal, limits: RiskLimits) -> Size:
-    """The part of a size that live trading may have so far; whole shares."""
-    if step.fraction == 1:
-        return size
-    quantity = (size.quantity * step.fraction).to_integral_value(ROUND_FLOOR)
-    limited_by = f"{size.limited_by}, {step.reason}"
     if quantity * limit_price < limits.min_notional:
         return Size(Decimal(0), limited_by)
     return Size(quantity, limited_by)

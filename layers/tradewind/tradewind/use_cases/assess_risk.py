@@ -38,7 +38,7 @@ from tradewind.risk.restrictions import Restriction
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Strategy, Wish
 from tradewind.tradelog.rules import message_of_alert
-from tradewind.use_cases.entry_permission import entry_permission
+from tradewind.use_cases.entry_permission import entry_permission, ramp_sessions
 from tradewind.use_cases.session_units import daily_in_session_units, in_session_units
 from tradewind.use_cases.standing import Outcome, Standing, StandingQuestion
 from tradewind.use_cases.unit_of_work import Database, Stores
@@ -90,9 +90,10 @@ def assess_risk(
     them."""
     switch = _switch(control, cycle.account)
     around = _sessions_around(cycle, sessions, rules.protections)
+    question = _question(cycle, predictions, strategies, around, sessions)
     with database.transaction() as stores:
         stores.cycles.lock_account(cycle.account)
-        standing = stores.runs.standing(cycle, _question(cycle, predictions, strategies, around))
+        standing = stores.runs.standing(cycle, question)
         if standing.newest_decided is not None and standing.newest_decided >= cycle.bar_time:
             return _already_decided(standing, cycle)
         holdings = {one.symbol: one for one in standing.holdings if one.quantity > 0}
@@ -160,6 +161,7 @@ def _question(
     predictions: Sequence[Prediction],
     strategies: Mapping[str, Strategy],
     around: Sequence[Session],
+    sessions: SessionTable,
 ) -> StandingQuestion:
     return StandingQuestion(
         symbols=sorted(strategies),
@@ -173,6 +175,7 @@ def _question(
             if strategy.needs_prediction and symbol not in {one.symbol for one in predictions}
         ),
         predicted_since=cycle.bar_time - PREDICTION_AGE_LIMIT,
+        ramp=ramp_sessions(cycle.session.date, sessions) if cycle.mode == "live" else (),
     )
 
 
@@ -276,7 +279,8 @@ def _book(
     rules: RiskRules,
     factors: FactorTable,
 ) -> Book:
-    units = in_session_units(stores, cycle, holdings, factors, sessions)
+    done = {(split.symbol, split.effective) for split in standing.splits}
+    units = in_session_units(stores, cycle, holdings, factors, sessions, done)
     entering = [wish.symbol for wish in wishes if wish.action is Action.ENTER]
     entering = [symbol for symbol in entering if symbol not in holdings]
     as_of, configuration = standing.broker_as_of, standing.configuration
@@ -311,7 +315,7 @@ def _book(
         configuration_faults=configuration.faults() if configuration is not None else (),
         split_since=units.split_since,
         split_due=units.split_due,
-        permission=entry_permission(stores, cycle, standing, sessions),
+        permission=entry_permission(cycle, standing),
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from fractions import Fraction
 
 from tradewind.alerts.rules import alert_of_split
@@ -43,11 +44,11 @@ def carry_out_splits(
         after = after_split(before, _product(steps), brokers[before.symbol]) if steps else None
         if after is not None:
             holdings.append(after)
-            splits += _rows(before, after, steps)
+            splits += _rows(before, after, steps, state.as_of)
     if not holdings:
         return list(ours)
     stores.holdings.save(account, holdings, state.as_of)
-    stores.position_splits.add(account, splits, state.as_of)
+    stores.position_splits.add(account, splits)
     tell(stores, [alert_of_split(account, split, state.as_of) for split in splits])
     quantities = {holding.symbol: holding.quantity for holding in holdings}
     return [
@@ -77,12 +78,20 @@ def _product(steps: Sequence[tuple[date, Fraction]]) -> Fraction:
 
 
 def _rows(
-    before: Holding, after: Holding, steps: Sequence[tuple[date, Fraction]]
+    before: Holding, after: Holding, steps: Sequence[tuple[date, Fraction]], seen_at: datetime
 ) -> list[PositionSplit]:
     """One row a split; of several at once the broker shows only what all of them made."""
     return [
         PositionSplit(
-            before.symbol, effective, before.quantity, after.quantity, before.cost, after.cost
+            before.symbol,
+            effective,
+            Decimal(factor.numerator),
+            Decimal(factor.denominator),
+            before.quantity,
+            after.quantity,
+            before.cost,
+            after.cost,
+            seen_at,
         )
-        for effective, _ in steps
+        for effective, factor in steps
     ]

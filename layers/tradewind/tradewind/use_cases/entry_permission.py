@@ -6,17 +6,19 @@ from datetime import date, timedelta
 
 from tradewind.market.bar import to_iso
 from tradewind.market.cycle import Cycle
+from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
-from tradewind.risk.live_ramp import SizeStep, live_size
-from tradewind.risk.modes import LiveApproval, RunState
+from tradewind.risk.live_ramp import live_size
+from tradewind.risk.modes import RunState
 from tradewind.risk.permission import Permission
 from tradewind.use_cases.standing import Standing
-from tradewind.use_cases.unit_of_work import Stores
+
+# How far back sessions count towards the size of live trading: it takes a month to grow to all of
+# it, and an account that has hardly traded in half a year begins small again.
+RAMP_REACH = timedelta(days=182)
 
 
-def entry_permission(
-    stores: Stores, cycle: Cycle, standing: Standing, sessions: SessionTable
-) -> Permission:
+def entry_permission(cycle: Cycle, standing: Standing) -> Permission:
     """Live: the account's approval and the size it has reached. Other modes: the stopped symbols;
     a live account is stopped by the trading switch, which takes no database."""
     if cycle.mode != "live":
@@ -28,26 +30,15 @@ def entry_permission(
                 if run.state is RunState.STOPPED
             }
         )
-    approval = standing.approval
-    if approval is None:
+    if standing.ramp is None:
         return Permission(
             live_refusal=f"no written check between paper and live trading is on record for "
             f"account {cycle.account}"
         )
-    return Permission(size=size_step(stores, approval, cycle.session.date, sessions))
+    return Permission(size=live_size(standing.ramp.traded, standing.ramp.breaches))
 
 
-def size_step(
-    stores: Stores, approval: LiveApproval, today: date, sessions: SessionTable
-) -> SizeStep:
-    """The part of the size that the account has reached since its approval."""
-    first, before = approval.at.date(), today - timedelta(days=1)
-    over = [
-        session
-        for session in (sessions.between(first, before) if first <= before else [])
-        if session.open >= approval.at
-    ]
-    return live_size(
-        stores.trading_modes.traded(approval.account, over),
-        stores.trading_modes.breaches(approval.account, approval.at),
-    )
+def ramp_sessions(today: date, sessions: SessionTable) -> list[Session]:
+    """The sessions before ``today`` that may count towards the size of live trading."""
+    first = max(today - RAMP_REACH, sessions.first_day)
+    return sessions.between(first, today - timedelta(days=1))

@@ -193,7 +193,8 @@ def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits, sessions: SessionT
     }
     symbols = sorted({*holdings, *(order.symbol for order in ours)} - fresh)
     factors = stores.factors.table(symbols)
-    units = in_session_units(stores, cycle, holdings, factors, sessions)
+    done = stores.position_splits.carried_out(account, sorted(holdings))
+    units = in_session_units(stores, cycle, holdings, factors, sessions, done)
     book = _book(stores, cycle, symbols, units, open_orders, intent_of)
     newest = {
         symbol: bars[-1]

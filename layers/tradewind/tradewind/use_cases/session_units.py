@@ -8,11 +8,12 @@ new units all the same, so that a split alone is never a reason to sell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from math import prod
 
 from tradewind.market.adjustment import FactorTable, divided, new_york_date
 from tradewind.market.cycle import Cycle
@@ -45,8 +46,10 @@ def in_session_units(
     holdings: Mapping[str, Holding],
     factors: FactorTable,
     sessions: SessionTable,
+    done: Set[tuple[str, date]],
 ) -> SessionUnits:
-    """``holdings``: by symbol, those with shares; ``factors``: theirs at least."""
+    """``holdings``: by symbol, those with shares; ``factors``: theirs at least. ``done``: the
+    splits (symbol, effective) that the books have carried out for them."""
     today, known_by = cycle.session.date, cycle.run_at
     steps = {
         symbol: found
@@ -54,20 +57,9 @@ def in_session_units(
         if holding.opened_at is not None
         and (found := factors.steps(symbol, new_york_date(holding.opened_at), today, known_by))
     }
-    opened = {
-        symbol: holding.opened_at.replace(second=0, microsecond=0)
-        for symbol, holding in holdings.items()
-        if holding.opened_at is not None
-    }
-    plain = {symbol: since for symbol, since in opened.items() if symbol not in steps}
-    highs = stores.bars.highs_since(plain, cycle.bar_time) if plain else {}
-    for symbol, found in steps.items():
-        high = _highest(stores, symbol, opened[symbol], found, cycle)
-        if high is not None:
-            highs[symbol] = high
     return SessionUnits(
-        holdings={**holdings, **_priced(stores, cycle.account, holdings, steps)},
-        highs=highs,
+        holdings={**holdings, **_priced(holdings, steps, done)},
+        highs=_highs(stores, cycle, holdings, steps),
         split_since={symbol: found[-1][0] for symbol, found in steps.items()},
         split_due=_due(cycle, holdings, factors, sessions),
     )
@@ -95,47 +87,47 @@ def _adjusted(bar: DailyBar, factors: FactorTable, cycle: Cycle) -> DailyBar:
     )
 
 
-def _highest(
+def _highs(
     stores: Stores,
-    symbol: str,
-    opened: datetime,
-    steps: Sequence[tuple[date, Fraction]],
     cycle: Cycle,
-) -> Decimal | None:
-    """Over each stretch between two splits by itself, all at the session's price level."""
-    found: list[Decimal] = []
-    since = opened
-    for place, (effective, _) in enumerate(steps):
-        begins = datetime.combine(effective, _DAY_BEGINS)
-        later = Fraction(1)
-        for _, factor in steps[place:]:
-            later *= factor
-        high = stores.bars.highs_since({symbol: since}, begins - _MINUTE).get(symbol)
+    holdings: Mapping[str, Holding],
+    steps: Mapping[str, Sequence[tuple[date, Fraction]]],
+) -> dict[str, Decimal]:
+    """Over each stretch between two splits by itself, all at the session's price level; one
+    question, however many symbols."""
+    stretches: list[tuple[str, datetime, datetime]] = []
+    levels: list[Fraction] = []
+    for symbol, holding in holdings.items():
+        if holding.opened_at is None:
+            continue
+        since = holding.opened_at.replace(second=0, microsecond=0)
+        found = steps.get(symbol, ())
+        for place, (effective, _) in enumerate(found):
+            begins = datetime.combine(effective, _DAY_BEGINS)
+            stretches.append((symbol, since, begins - _MINUTE))
+            levels.append(prod((factor for _, factor in found[place:]), start=Fraction(1)))
+            since = begins
+        stretches.append((symbol, since, cycle.bar_time))
+        levels.append(Fraction(1))
+    highs: dict[str, Decimal] = {}
+    for (symbol, _, _), level, high in zip(
+        stretches, levels, stores.bars.highest(stretches), strict=True
+    ):
         if high is not None:
-            found.append(divided(high, later))
-        since = begins
-    newest = stores.bars.highs_since({symbol: since}, cycle.bar_time).get(symbol)
-    if newest is not None:
-        found.append(newest)
-    return max(found, default=None)
+            highs[symbol] = max(highs.get(symbol, Decimal(0)), divided(high, level))
+    return highs
 
 
 def _priced(
-    stores: Stores,
-    account: str,
     holdings: Mapping[str, Holding],
     steps: Mapping[str, Sequence[tuple[date, Fraction]]],
+    done: Set[tuple[str, date]],
 ) -> dict[str, Holding]:
     """The holdings whose shares the broker has not been seen to convert, priced in new units."""
-    if not steps:
-        return {}
-    done = stores.position_splits.carried_out(account, sorted(steps))
     priced = {}
     for symbol, found in steps.items():
-        factor = Fraction(1)
-        for effective, step in found:
-            if (symbol, effective) not in done:
-                factor *= step
+        outstanding = (factor for effective, factor in found if (symbol, effective) not in done)
+        factor = prod(outstanding, start=Fraction(1))
         if factor != 1:
             priced[symbol] = priced_after_split(holdings[symbol], factor)
     return priced

@@ -9,16 +9,18 @@ from decimal import Decimal
 from typing import Protocol
 
 from tradewind.market.cycle import Cycle
+from tradewind.market.session import Session
 from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding
+from tradewind.portfolio.splits import PositionSplit
 from tradewind.prediction.model import Prediction
 from tradewind.risk.closed_trips import RecentTrade
 from tradewind.risk.equity import EquityMark
 from tradewind.risk.locks import Lock
-from tradewind.risk.modes import LiveApproval, PaperRun
+from tradewind.risk.modes import LiveApproval, PaperRun, RampRecord
 from tradewind.strategies.decision import Decision
 from tradewind.tradelog.model import OutboxMessage
 
@@ -27,13 +29,15 @@ from tradewind.tradelog.model import OutboxMessage
 class StandingQuestion:
     """``symbols``: those that have a strategy. ``session_since``: from when protective intents
     count as this session's. ``trades_since``: from when executions are told. ``predicted``: the
-    symbols whose last good prediction since ``predicted_since`` is wanted."""
+    symbols whose last good prediction since ``predicted_since`` is wanted. ``ramp``: the sessions
+    before this one that may count towards the size of live trading; none in other modes."""
 
     symbols: Sequence[str]
     session_since: datetime
     trades_since: datetime
     predicted: Sequence[str]
     predicted_since: datetime
+    ramp: Sequence[Session] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Standing:
     """All that the store of record says of an account, but for bars. As the single stores' methods
     answer it; ``holdings`` holds flat ones too. ``entries_today`` and ``capital_today`` (USD) are
     what this session has committed to entries, ``transfers`` (USD) what was moved in or out on its
-    day. ``trades`` are oldest first."""
+    day. ``trades`` are oldest first. ``splits``: those of what is held, and those seen since the
+    oldest trade. ``ramp`` is of the newest approval, None without one."""
 
     newest_decided: datetime | None
     holdings: Sequence[Holding]
@@ -65,6 +70,8 @@ class Standing:
     configuration: AccountConfiguration | None
     paper_runs: Sequence[PaperRun]
     approval: LiveApproval | None
+    ramp: RampRecord | None
+    splits: Sequence[PositionSplit]
     predictions: Sequence[Prediction]
 
 

@@ -17,9 +17,9 @@ from tradewind.market.bar import to_iso
 from tradewind.market.session_table import SessionTable
 from tradewind.orders.control import LONGEST_WHO, LONGEST_WHY, TradingControl
 from tradewind.risk.going_live import LiveRequest, LiveThresholds, LiveVerdict, check_going_live
-from tradewind.risk.live_ramp import SizeStep
+from tradewind.risk.live_ramp import SizeStep, live_size
 from tradewind.risk.modes import LiveApproval, PaperRun, RunState
-from tradewind.use_cases.entry_permission import size_step
+from tradewind.use_cases.entry_permission import ramp_sessions
 from tradewind.use_cases.ports import Clock
 from tradewind.use_cases.trading_switch import one_line
 from tradewind.use_cases.unit_of_work import Database, Stores
@@ -166,7 +166,7 @@ def execute_live_trading(
         stores.cycles.lock_account(account)
         standing = stores.trading_modes.approval(account)
         if standing is not None and mode == "live":
-            size = size_step(stores, standing, now.date(), sessions)
+            size = _size(stores, standing, now, sessions)
             return LiveTradingAnswer(account, standing, size, False, ())
         request = _request(stores, account, mode, divergence, control, now)
         verdict = check_going_live(request, now, thresholds)
@@ -182,8 +182,15 @@ def execute_live_trading(
             divergence=divergence,
         )
         stores.trading_modes.approve(approval)
-        size = size_step(stores, approval, now.date(), sessions)
+        size = _size(stores, approval, now, sessions)
     return LiveTradingAnswer(account, approval, size, True, ())
+
+
+def _size(
+    stores: Stores, approval: LiveApproval, now: datetime, sessions: SessionTable
+) -> SizeStep:
+    record = stores.trading_modes.ramp(approval, ramp_sessions(now.date(), sessions))
+    return live_size(record.traded, record.breaches)
 
 
 def _request(

@@ -123,15 +123,15 @@ CROSS JOIN LATERAL (
 WHERE found.minutes IS NOT NULL
 """
 
-_HIGHS_SINCE = """
-SELECT wanted.symbol, highest.high
-FROM json_to_recordset(:rows) AS wanted(symbol text, since timestamptz)
-CROSS JOIN LATERAL (
-    SELECT max(bars.high) AS high FROM bars
-    WHERE bars.symbol = wanted.symbol AND bars.start BETWEEN wanted.since AND :until
+_HIGHEST = """
+SELECT (
+    SELECT max(bars.high) FROM bars
+    WHERE bars.symbol = wanted.symbol AND bars.start BETWEEN wanted.since AND wanted.until
         AND bars.in_session
-) AS highest
-WHERE highest.high IS NOT NULL
+)
+FROM unnest(:symbols::text[], :sinces::timestamptz[], :untils::timestamptz[])
+    WITH ORDINALITY AS wanted(symbol, since, until, place)
+ORDER BY wanted.place
 """
 
 # Walks from session to session, one index look-up each, instead of reading a symbol's whole past.
@@ -253,9 +253,16 @@ class PostgresBars:
         )
         return {row[0]: _series(*row) for row in rows}
 
-    def highs_since(self, since: Mapping[str, datetime], until: datetime) -> dict[str, Decimal]:
-        rows = as_json([{"symbol": symbol, "since": start} for symbol, start in since.items()])
-        return {row[0]: row[1] for row in self._session.rows(_HIGHS_SINCE, rows=rows, until=until)}
+    def highest(self, stretches: Sequence[tuple[str, datetime, datetime]]) -> list[Decimal | None]:
+        if not stretches:
+            return []
+        rows = self._session.rows(
+            _HIGHEST,
+            symbols=text_array(symbol for symbol, _, _ in stretches),
+            sinces=plain_array(since.isoformat() for _, since, _ in stretches),
+            untils=plain_array(until.isoformat() for _, _, until in stretches),
+        )
+        return [row[0] for row in rows]
 
     def daily(self, symbols: Sequence[str], before: date, count: int) -> dict[str, list[DailyBar]]:
         span = timedelta(days=count * _DAYS_PER_SESSION + _DAYS_BESIDES)

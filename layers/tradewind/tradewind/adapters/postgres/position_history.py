@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import date
 
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import records, text_array
@@ -36,12 +36,21 @@ SELECT symbol, effective FROM position_splits
 WHERE account = :account AND symbol = ANY(:symbols::text[])
 """
 
+# Those that concern what is held, and those seen since some time.
+SPLITS_SINCE = f"""
+SELECT {", ".join(_SPLIT)} FROM position_splits
+WHERE account = :account AND (
+    seen_at >= :since
+    OR symbol IN (SELECT symbol FROM positions WHERE account = :account AND quantity > 0))
+ORDER BY seen_at, symbol, effective
+"""  # noqa: S608
+
 _ADD_SPLITS = f"""
-INSERT INTO position_splits (account, seen_at, {", ".join(_SPLIT)})
-SELECT :account, :seen_at, {", ".join(_SPLIT)}
+INSERT INTO position_splits (account, {", ".join(_SPLIT)})
+SELECT :account, {", ".join(_SPLIT)}
 FROM json_to_recordset(:rows) AS given(
-    symbol text, effective date, quantity_before numeric, quantity_after numeric,
-    cost_before numeric, cost_after numeric)
+    symbol text, effective date, new_rate numeric, old_rate numeric, quantity_before numeric,
+    quantity_after numeric, cost_before numeric, cost_after numeric, seen_at timestamptz)
 """  # noqa: S608
 
 
@@ -66,8 +75,6 @@ class PostgresPositionSplits:
         rows = self._session.rows(_CARRIED_OUT, account=account, symbols=text_array(symbols))
         return {(row[0], row[1]) for row in rows}
 
-    def add(self, account: str, splits: Sequence[PositionSplit], seen_at: datetime) -> None:
+    def add(self, account: str, splits: Sequence[PositionSplit]) -> None:
         if splits:
-            self._session.rows(
-                _ADD_SPLITS, account=account, seen_at=seen_at, rows=records(splits, _SPLIT)
-            )
+            self._session.rows(_ADD_SPLITS, account=account, rows=records(splits, _SPLIT))

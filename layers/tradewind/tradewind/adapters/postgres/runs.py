@@ -38,6 +38,7 @@ from tradewind.adapters.postgres.portfolio import (
     DIFFERENCES,
     LATEST_SNAPSHOT,
 )
+from tradewind.adapters.postgres.position_history import SPLITS_SINCE
 from tradewind.adapters.postgres.records import records, text_array
 from tradewind.adapters.postgres.risk import (
     ADD_LOCKS,
@@ -47,7 +48,13 @@ from tradewind.adapters.postgres.risk import (
     TRANSFERS,
     lock_rows,
 )
-from tradewind.adapters.postgres.trading_modes import LATEST_APPROVAL, RUNS
+from tradewind.adapters.postgres.trading_modes import (
+    BREACHES,
+    LATEST_APPROVAL,
+    RUNS,
+    TRADED,
+    session_arrays,
+)
 from tradewind.market.cycle import Cycle
 from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.life import KnownOrder
@@ -65,11 +72,12 @@ from tradewind.orders.model import (
 )
 from tradewind.portfolio.differences import QuantityDifference
 from tradewind.portfolio.model import Holding
+from tradewind.portfolio.splits import PositionSplit
 from tradewind.prediction.model import Prediction, Trend
 from tradewind.risk.closed_trips import RecentTrade
 from tradewind.risk.equity import EquityMark
 from tradewind.risk.locks import Lock
-from tradewind.risk.modes import LiveApproval, PaperRun, RunState
+from tradewind.risk.modes import LiveApproval, PaperRun, RampRecord, RunState
 from tradewind.use_cases.standing import Outcome, Standing, StandingQuestion
 
 Row = TypeVar("Row")
@@ -106,6 +114,9 @@ WHERE t.account = :account AND t.timestamp >= :trades_since
 ORDER BY t.timestamp, t.side, t.execution_id
 """
 
+# No approval, no time since which anything counts: then there is no row.
+_SINCE_APPROVAL = f"(SELECT at FROM ({LATEST_APPROVAL}) AS approved)"  # noqa: S608
+
 _PARTS = {
     "newest_decided": NEWEST_DECIDED,
     "holdings": ALL_HOLDINGS,
@@ -127,6 +138,9 @@ _PARTS = {
     "configuration": NEWEST_CONFIGURATION,
     "paper_runs": RUNS,
     "approval": LATEST_APPROVAL,
+    "ramp": TRADED.replace(":since", _SINCE_APPROVAL),
+    "breaches": BREACHES.replace(":since", _SINCE_APPROVAL),
+    "splits": SPLITS_SINCE.replace(":since", ":trades_since"),
     "predictions": LAST_GOOD.replace(":symbols", ":predicted")
     .replace(":since", ":predicted_since")
     .replace(":until", ":bar_time"),
@@ -187,11 +201,13 @@ class PostgresRuns:
             trades_since=question.trades_since,
             predicted=text_array(question.predicted),
             predicted_since=question.predicted_since,
+            **session_arrays(question.ramp),
         )[0][0]
         told = json.loads(answer, parse_float=Decimal, parse_int=Decimal)
         snapshot = _first(told["snapshot"])
         newest = told["newest_decided"][0]["max"]
         committed = told["committed"][0]
+        approval = _maybe(LiveApproval, told["approval"])
         return Standing(
             newest_decided=None if newest is None else datetime.fromisoformat(newest),
             holdings=_all(Holding, told["holdings"]),
@@ -227,7 +243,9 @@ class PostgresRuns:
             trades=_all(RecentTrade, told["trades"]),
             configuration=_maybe(AccountConfiguration, told["configuration"]),
             paper_runs=_all(PaperRun, told["paper_runs"]),
-            approval=_maybe(LiveApproval, told["approval"]),
+            approval=approval,
+            ramp=None if approval is None else _ramp(told["ramp"], told["breaches"]),
+            splits=_all(PositionSplit, told["splits"]),
             predictions=_all(Prediction, told["predictions"]),
         )
 
@@ -244,6 +262,13 @@ class PostgresRuns:
             messages=records(outcome.messages, MESSAGE),
             locks=lock_rows(cycle.account, outcome.locks),
         )
+
+
+def _ramp(traded: Sequence[Mapping[str, Any]], breaches: Sequence[Mapping[str, Any]]) -> RampRecord:
+    return RampRecord(
+        [date.fromisoformat(row["day"]) for row in traded],
+        {date.fromisoformat(row["day"]): row["told"] for row in breaches},
+    )
 
 
 def _first(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

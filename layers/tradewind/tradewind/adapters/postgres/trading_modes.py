@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from datetime import date, datetime
 from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
@@ -13,7 +12,7 @@ from tradewind.alerts.model import ACKNOWLEDGED, CRITICAL
 from tradewind.market.session import Session as TradingSession
 from tradewind.orders.control import SwitchState
 from tradewind.risk.going_live import OpenAlert, PaperEvidence
-from tradewind.risk.modes import LiveApproval, PaperRun, RunState
+from tradewind.risk.modes import LiveApproval, PaperRun, RampRecord, RunState
 
 # Columns carry the names of the fields they keep. (S608 below: these names are all that is put
 # into a statement; values go in as parameters.)
@@ -60,37 +59,39 @@ WHERE NOT EXISTS (
 ORDER BY timestamp, alert_id
 """
 
-# One probe of the key for each session, however many minutes it had.
-_TRADED = """
+# One probe of the key for each session, however many minutes it had; a session that began before
+# the approval is none of its own.
+TRADED = """
 SELECT given.day
 FROM unnest(:days::date[], :opens::timestamptz[], :closes::timestamptz[])
     AS given(day, opens, closes)
-WHERE EXISTS (
+WHERE given.opens >= :since AND EXISTS (
     SELECT FROM cycles AS c
     WHERE c.account = :account AND c.bar_time >= given.opens AND c.bar_time < given.closes
 )
 ORDER BY given.day
 """
 
-_BREACHES = """
+BREACHES = """
 SELECT DISTINCT ON (day) day, told
 FROM (
     SELECT (at AT TIME ZONE 'UTC')::date AS day, at, 'the trading switch was lowered to ' || state
         || ' by ' || who || ': ' || why AS told
     FROM switch_changes
     WHERE account = :account AND at > :since
-        AND array_position(:severities::text[], state)
-            > array_position(:severities::text[], previous)
+        AND array_position({severities}, state) > array_position({severities}, previous)
     UNION ALL
     SELECT (timestamp AT TIME ZONE 'UTC')::date, timestamp, type || ': ' || message
-    FROM alerts WHERE severity >= :critical AND timestamp > :since
+    FROM alerts WHERE severity >= {critical} AND timestamp > :since
 ) AS breach
 ORDER BY day, at
-"""
-
-
-# The switch's states, the more that is forbidden the later.
-_RISING = tuple(sorted(SwitchState, key=lambda state: state.severity))
+""".format(  # noqa: S608
+    # The switch's states, the more that is forbidden the later.
+    severities="ARRAY[{}]".format(
+        ", ".join(f"'{state}'" for state in sorted(SwitchState, key=lambda one: one.severity))
+    ),
+    critical=CRITICAL,
+)
 
 
 class PostgresTradingModes:
@@ -119,27 +120,21 @@ class PostgresTradingModes:
         alerts = self._session.rows(_OPEN_ALERTS, acknowledged=ACKNOWLEDGED)
         return PaperEvidence(sessions, round_trips, tuple(OpenAlert(*row) for row in alerts))
 
-    def traded(self, account: str, sessions: Sequence[TradingSession]) -> list[date]:
-        if not sessions:
-            return []
-        rows = self._session.rows(
-            _TRADED,
-            account=account,
-            days=plain_array(one.date.isoformat() for one in sessions),
-            opens=plain_array(one.open.isoformat() for one in sessions),
-            closes=plain_array(one.close.isoformat() for one in sessions),
+    def ramp(self, approval: LiveApproval, sessions: Sequence[TradingSession]) -> RampRecord:
+        traded = self._session.rows(
+            TRADED, account=approval.account, since=approval.at, **session_arrays(sessions)
         )
-        return [row[0] for row in rows]
+        breaches = self._session.rows(BREACHES, account=approval.account, since=approval.at)
+        return RampRecord([row[0] for row in traded], {row[0]: row[1] for row in breaches})
 
-    def breaches(self, account: str, since: datetime) -> dict[date, str]:
-        rows = self._session.rows(
-            _BREACHES,
-            account=account,
-            since=since,
-            critical=CRITICAL,
-            severities=plain_array(_RISING),
-        )
-        return {row[0]: row[1] for row in rows}
+
+def session_arrays(sessions: Sequence[TradingSession]) -> dict[str, str]:
+    """The parameters of ``TRADED``."""
+    return {
+        "days": plain_array(one.date.isoformat() for one in sessions),
+        "opens": plain_array(one.open.isoformat() for one in sessions),
+        "closes": plain_array(one.close.isoformat() for one in sessions),
+    }
 
 
 def _run(row: dict[str, Any]) -> PaperRun:

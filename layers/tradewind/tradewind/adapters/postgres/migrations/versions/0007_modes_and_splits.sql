@@ -10,13 +10,16 @@ CREATE TABLE position_splits (
     account         text           NOT NULL,
     symbol          text           NOT NULL,
     effective       date           NOT NULL,  -- the first session at the new price
+    new_rate        share_quantity NOT NULL CHECK (new_rate > 0),  -- so many shares became
+    old_rate        share_quantity NOT NULL CHECK (old_rate > 0),  -- of so many
     quantity_before share_quantity NOT NULL,
     quantity_after  share_quantity NOT NULL,
     cost_before     amount         NOT NULL,
     cost_after      amount         NOT NULL,  -- less than before: a fraction was paid out
     seen_at         timestamptz    NOT NULL,  -- of the snapshot that showed the new units
     recorded_at     timestamptz    NOT NULL DEFAULT now(),
-    -- Read by: what is done already of a symbol's splits.
+    -- Read by: what is done already of a symbol's splits. Splits of one symbol that were seen
+    -- together carry the same quantities: those before the first and after the last.
     PRIMARY KEY (account, symbol, effective)
 );
 
