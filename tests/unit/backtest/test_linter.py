@@ -76,8 +76,8 @@ def outcome(
     days: Sequence[date] = (),
 ) -> Outcome:
     """``profits``: USD a trade, three a session. ``trades``: only the first so many, the rest did
-    not happen. ``held``: what buying and holding makes, with ups and downs. ``second``: trades in the second symbol.
-    ``open_at_end``: the last trade is."""
+    not happen. ``held``: what buying and holding makes, with ups and downs. ``second``: trades in
+    the second symbol. ``open_at_end``: the last trade is."""
     own = bars(days)
     sessions = len(own.session_dates)
     if profits is None:
