@@ -31,7 +31,7 @@ from tradewind.errors import InvalidInputError
 Floats = NDArray[np.float64]
 
 SESSIONS_A_YEAR = 252
-_NO_DEVIATION = 1e-12
+NO_DEVIATION = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ def _curve(outcome: Outcome, values: Floats, ends: Floats, cash: float) -> Curve
     """Of finite values, at least one."""
     final = float(values[-1])
     sessions = len(ends)
-    depth, peak, _, recovery = kernel.deepest_drawdown(values, cash)
+    depth, peak, recovery = kernel.deepest_drawdown(values, cash)
     mean, deviation, downside = kernel.daily_moments(ends, cash)
     annual = annualised(final / cash, sessions)
     year = sqrt(SESSIONS_A_YEAR)
@@ -252,7 +252,6 @@ def _curve(outcome: Outcome, values: Floats, ends: Floats, cash: float) -> Curve
         first, until = int(outcome.session[peak + 1]), int(outcome.session[recovery - 1])
         span = until - first + 1
         days = (outcome.session_dates[until] - outcome.session_dates[first]).days + 1
-    depth = min(depth, 1.0)
     return CurveMetrics(
         final_equity=final,
         total_return=final / cash - 1,
@@ -263,8 +262,8 @@ def _curve(outcome: Outcome, values: Floats, ends: Floats, cash: float) -> Curve
         max_drawdown_sessions=span,
         max_drawdown_days=days,
         max_drawdown_recovered=recovery < len(values) if depth > 0 else None,
-        sharpe=_ratio(mean * year, deviation, _NO_DEVIATION),
-        sortino=_ratio(mean * year, downside, _NO_DEVIATION),
+        sharpe=_ratio(mean * year, deviation, NO_DEVIATION),
+        sortino=_ratio(mean * year, downside, NO_DEVIATION),
         calmar=_ratio(annual, depth),
     )
 

@@ -19,29 +19,30 @@ _STILL_OPEN = int(ExitReason.END)
 
 
 @njit(cache=True, error_model="numpy")
-def deepest_drawdown(values: NDArray[np.float64], cash: float) -> tuple[float, int, int, int]:
-    """(depth, peak, trough, recovery) of the deepest fall below the highest value so far.
+def deepest_drawdown(values: NDArray[np.float64], cash: float) -> tuple[float, int, int]:
+    """(depth, peak, recovery) of the deepest fall below the highest value so far.
 
-    The depth is a fraction of the peak, at least 0. ``peak`` is the index of the last point at
-    the peak, -1 for the starting cash; ``recovery`` the first point at the peak again, the number
-    of points where there is none. (0, -1, -1, -1) without a fall. Of equally deep ones the first.
-    Divides once a fall and not once a point.
+    The depth is a fraction of the peak, 0 .. 1: debt is no deeper than nothing. ``peak`` is the
+    index of the last point at the peak, -1 for the starting cash; ``recovery`` the first point at
+    the peak again, the number of points where there is none. (0, -1, -1) without a fall. Of
+    equally deep ones the first. Divides once a fall and not once a point.
     """
-    depth, first, lowest, again = 0.0, -1, -1, -1
-    peak, peak_at = cash, -1
-    low, low_at = cash, -1
-    points = len(values)
-    for at in range(points):
+    depth, first, again = 0.0, -1, -1
+    peak, peak_at, low = cash, -1, cash
+    for at in range(len(values)):
         value = values[at]
         if value >= peak:
-            if low < peak and (peak - low) > depth * peak:
-                depth, first, lowest, again = (peak - low) / peak, peak_at, low_at, at
+            if low < peak:
+                fall = min((peak - low) / peak, 1.0)
+                if fall > depth:
+                    depth, first, again = fall, peak_at, at
             peak, peak_at, low = value, at, value
         elif value < low:
-            low, low_at = value, at
-    if low < peak and (peak - low) > depth * peak:
-        depth, first, lowest, again = (peak - low) / peak, peak_at, low_at, points
-    return depth, first, lowest, again
+            low = value
+    fall = min((peak - low) / peak, 1.0)
+    if fall > depth:
+        depth, first, again = fall, peak_at, len(values)
+    return depth, first, again
 
 
 @njit(cache=True, error_model="numpy")
