@@ -119,11 +119,13 @@ def test_a_fill_counts_in_the_session_it_lies_in() -> None:
     """Exits are in order, entries need not be: several symbols."""
     trips = [
         Trip(2, 3, pnl=0, price=10, quantity=10),
-        Trip(0, 5, pnl=0, price=10, quantity=20),
+        # Entered in the last minute of the session before.
+        Trip(1, 5, pnl=0, price=10, quantity=20),
         Trip(4, 5, pnl=0, price=10, quantity=30),
     ]
     found = summarise(outcome_of([[1000, 1000], [500, 500], [250, 250]], trips, cash=1000))
-    traded = [200, 100 + 100, 300 + 200 + 300]
+    # Bought and sold: 100 within the second, 200 from the first to the third, 300 in the third.
+    traded = [200, 100 + 100, 200 + 300 + 300]
     ends = [1000, 500, 250]
     expected = sum(usd / end for usd, end in zip(traded, ends, strict=True)) / 3
     assert found.turnover == pytest.approx(expected)

@@ -48,8 +48,12 @@ def test_by_hour_of_new_york() -> None:
     summer = by_hour(outcome_of([minutes], trips, dates=[date(2020, 7, 6)]))
     assert [row.period for row in summer] == ["10:00", "11:00"]
     # The clocks change between two sessions: 2020-03-06 in winter, 2020-03-09 in summer.
-    both = by_hour(outcome_of([[101], [103]], dates=[date(2020, 3, 6), date(2020, 3, 9)]))
-    assert [(row.period, row.profit_loss) for row in both] == [("09:00", 1.0), ("10:00", 2.0)]
+    spring = [date(2020, 3, 6), date(2020, 3, 9)]
+    both = by_hour(outcome_of([[101], [103]], [Trip(0, 0, pnl=1), Trip(1, 1, pnl=2)], dates=spring))
+    assert both == (
+        PeriodRow("09:00", 1.0, 1, 1.0, 1.0),
+        PeriodRow("10:00", 2.0, 1, 2.0, 1.0),
+    )
 
 
 def test_by_weekday_names_all_five() -> None:
