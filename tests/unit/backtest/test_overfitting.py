@@ -88,6 +88,7 @@ def test_a_record_of_the_minimum_length_reaches_the_confidence() -> None:
 def test_no_length_proves_what_is_not_above_the_benchmark() -> None:
     assert minimum_track_record(FUND, FUND.sharpe) is None
     assert minimum_track_record(TrackRecord(-0.1, 24)) is None
+    assert minimum_track_record(TrackRecord(1e-200, 24)) is None
 
 
 def test_the_moments_of_a_series() -> None:

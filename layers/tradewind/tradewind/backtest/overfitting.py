@@ -133,7 +133,10 @@ def minimum_track_record(
         raise InvalidInputError(f"confidence {confidence}: give more than 0.5 and less than 1")
     if record.sharpe <= benchmark:
         return None
-    return 1 + record.variance * (_NORMAL.inv_cdf(confidence) / (record.sharpe - benchmark)) ** 2
+    ratio = _NORMAL.inv_cdf(confidence) / (record.sharpe - benchmark)
+    # Not ``** 2``, which fails where the product is infinite: a ratio that is hardly above.
+    needed = 1 + record.variance * ratio * ratio
+    return needed if math.isfinite(needed) else None
 
 
 def expected_best_sharpe(trials: int, variance: float) -> float:
