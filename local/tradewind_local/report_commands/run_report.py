@@ -63,11 +63,13 @@ def run_export(
         raise InvalidInputError(f"--from {first} lies after --to {last}")
     with recorded(state, database) as records, records.reporting() as reads:
         accounts = reads.accounts()
-        executions = reads.executions(_chosen(accounts, account), since, until)
+        chosen = _chosen(accounts, account)
+        executions = reads.executions(chosen, since, until)
+        splits = reads.splits(chosen, sorted({one.symbol for one in executions}))
     if what == "trades":
-        columns, rows = TRADE_COLUMNS, list(trade_rows(round_trips(executions, {})))
+        columns, rows = TRADE_COLUMNS, list(trade_rows(round_trips(executions, {}, splits)))
     else:
-        closed, _ = tax_lots(executions)
+        closed, _ = tax_lots(executions, splits)
         columns = LOT_COLUMNS
         rows = list(lot_rows(lot for lot in closed if lot.sold_at > since))
     text = io.StringIO()

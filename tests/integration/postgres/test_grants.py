@@ -72,6 +72,7 @@ RIGHTS = {
         **dict.fromkeys(("account_snapshots", "locks"), "S"),
         **dict.fromkeys(("decisions", "order_intents", "trades", "cash_activities"), "S"),
         "alerts": "S",
+        "position_splits": "S",
         "alembic_version": "S",
     },
     "tw_trade": {
@@ -225,7 +226,7 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
             stores.holdings.broker_positions(ACCOUNT)
             stores.holdings.differences(ACCOUNT)
             stores.accounts.latest(ACCOUNT)
-            stores.position_splits.carried_out(ACCOUNT, ["AAPL"])
+            stores.position_splits.of(ACCOUNT, ["AAPL"])
             stores.trading_modes.runs(ACCOUNT)
             stores.trading_modes.approval(ACCOUNT)
             stores.trading_modes.ramp(AN_APPROVAL, [A_SESSION])
@@ -273,7 +274,7 @@ def test_the_record_functions_work_with_their_rights(
             stores.trades.sales_since(ACCOUNT, "AAPL", OPEN)
             stores.paper_trades.save([A_PAPER_TRADE])
             stores.factors.table(["AAPL"])
-            if not stores.position_splits.carried_out(ACCOUNT, ["AAPL"]):
+            if not stores.position_splits.of(ACCOUNT, ["AAPL"]):
                 stores.position_splits.add(ACCOUNT, [A_POSITION_SPLIT])
             stores.accounts.add(ACCOUNT, a_snapshot(), OPEN)
             stores.trade_events.add([EVENT])

@@ -250,7 +250,7 @@ def test_bars_and_prices_of_what_was_traded(
 
 
 @pytest.mark.parametrize("symbols", [0, 1, 40])
-def test_ten_statements_whatever_the_number_of_symbols(
+def test_eleven_statements_whatever_the_number_of_symbols(
     connected: Connected,
     database: PostgresDatabase,
     monkeypatch: pytest.MonkeyPatch,
@@ -271,7 +271,7 @@ def test_ten_statements_whatever_the_number_of_symbols(
         lambda self, session: setattr(self, "_session", Counting(session._connection)),
     )  # fmt: skip
     assert len(read(connected).executions) == symbols
-    assert len(asked) == 10
+    assert len(asked) == 11
 
 
 def test_an_empty_record_is_no_error(connected: Connected) -> None:

@@ -19,12 +19,19 @@ from tradewind.market.adjustment import SplitFactor
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.csv_bars import read_bars
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
+from tradewind.market.session import Session
 from tradewind.market.session_table import default_table
-from tradewind.orders.model import IntentKind, OrderIntent
+from tradewind.orders.model import IntentKind, OrderIntent, Side
+from tradewind.portfolio.executions import holdings_at
+from tradewind.portfolio.round_trips import round_trips
+from tradewind.portfolio.statement import unrealised
+from tradewind.portfolio.tax_lots import tax_lots
+from tradewind.reports.daily import daily_report
+from tradewind.reports.ports import Period
 from tradewind.risk.limits import RiskLimits
 from tradewind.settings import HardLimits
 from tradewind.strategies.decision import Action
-from tradewind.strategies.protocol import MarketView
+from tradewind.strategies.protocol import MarketView, Strategy
 from tradewind.strategies.sma_crossover import SmaCrossover
 from tradewind.use_cases.assess_risk import Assessed, RiskRules, assess_risk
 from tradewind.use_cases.hard_limits import Submitter
@@ -101,12 +108,15 @@ class Desk:
         ]  # fmt: skip
         self.books.close(*outcomes)
 
-    def run(self, bar_time: datetime, action: Action = Action.HOLD) -> Assessed:
+    def run(
+        self, bar_time: datetime, action: Action = Action.HOLD, strategy: Strategy | None = None
+    ) -> Assessed:
         """One minute of the trading cycle."""
         cycle = cycle_at(bar_time)
         self.sync(cycle)
+        traded = {"AAPL": strategy or Wisher(action)}
         assessed = assess_risk(
-            cycle, [], strategies={"AAPL": Wisher(action)}, rules=RiskRules(limits=NIGHT),
+            cycle, [], strategies=traded, rules=RiskRules(limits=NIGHT),
             sessions=default_table(), database=self.books.database, control=FakeControl(),
         )  # fmt: skip
         self.send(cycle, assessed.intents)
@@ -219,6 +229,110 @@ def test_without_a_known_factor_the_new_quantity_is_a_difference(desk: Desk) -> 
     assert len(desk.books.told("position_difference")) == 1
 
 
+def carried_over(desk: Desk) -> D:
+    """Bought on Friday, held over the night in which the split came; the shares of before it."""
+    shares = bought(desk)
+    desk.run(session_of(FRIDAY).last_bar - 2 * MINUTE)
+    desk.learn(replace(SPLIT, known_at=BEFORE_OPEN - timedelta(hours=1)))
+    desk.at(cycle_at(BEFORE_OPEN - MINUTE))
+    desk.process.control.split("AAPL", D(7), D(1))
+    desk.reconcile(BEFORE_OPEN)
+    return shares
+
+
+def session_of(day: date) -> Session:
+    session = default_table().session_on(day)
+    assert session is not None
+    return session
+
+
+def in_small_shares(bars: list[Bar]) -> list[Bar]:
+    """As if a share had always been a seventh, in prices times seven: exact, and no split in it."""
+    return [
+        replace(bar, open=bar.open * 7, high=bar.high * 7, low=bar.low * 7, close=bar.close * 7)
+        if bar.start.date() == MONDAY
+        else bar
+        for bar in bars
+    ]
+
+
+def test_a_strategy_leaves_when_it_would_have_without_the_split(
+    desk: Desk, bars: list[Bar], ask: Ask
+) -> None:
+    """The crossover holds over the split and sells where the same prices without one would make it
+    sell; trip, lots, paper row and statements earn what the prices did, and no lock begins."""
+    shares = carried_over(desk)
+    friday_close = [bar for bar in bars if bar.start.date() == FRIDAY][-1].close
+    before = desk.books.holdings()["AAPL"]
+    value_before = shares * friday_close
+    strategy = SmaCrossover(5, 20)
+    smooth = in_small_shares(bars)
+    places = [place for place, bar in enumerate(bars) if bar.start.date() == MONDAY]
+    left_at = None
+    for place in places:
+        minute = bars[place].start
+        view = MarketView("AAPL", minute, smooth[place - 20 : place + 1], None, holding=True)
+        wished = strategy.decide(view).action
+        assessed = desk.run(minute, strategy=strategy)
+        (newest,) = ask("SELECT bar_time, wanted FROM decisions ORDER BY bar_time DESC LIMIT 1")
+        assert newest == [minute, str(wished)]
+        assert sold(assessed) is (wished is Action.EXIT)
+        if wished is Action.EXIT:
+            left_at = minute
+            break
+    assert left_at is not None
+    desk.run(left_at + MINUTE)
+    assert desk.books.holdings()["AAPL"].quantity == 0
+
+    period = Period(session_of(MONDAY), session_of(FRIDAY).close)
+    with desk.books.database.reporting() as reads:
+        records = reads.session_records("paper", period)
+    (sale,) = [one for one in records.executions if one.side is Side.SELL]
+    earned = shares * 7 * sale.price - before.cost
+    (trip,) = round_trips(records.executions, {}, records.splits)
+    (closed,), still_open = tax_lots(records.executions, records.splits)
+    cents = D("0.01")
+    assert trip.quantity == closed.quantity == shares * 7
+    assert trip.profit_loss.quantize(cents) == closed.gain.quantize(cents) == earned.quantize(cents)
+    assert (closed.acquired_on, closed.sold_on, closed.cost) == (FRIDAY, MONDAY, before.cost)
+    assert still_open == []
+    assert ask("SELECT count(*) FROM locks WHERE code <> 'cooldown'") == [[0]]
+    (row,) = ask("SELECT entry_price, exit_price, profit_loss FROM paper_trades")
+    assert [one.quantize(cents) for one in row] == [
+        (before.cost / shares / 7).quantize(cents), sale.price, earned.quantize(cents),
+    ]  # fmt: skip
+
+    held_at_open = holdings_at(records.executions, period.since, records.splits)
+    statement = daily_report("paper", period, records).statement
+    assert statement is not None
+    assert unrealised(held_at_open.values(), records.close_before) == value_before - before.cost
+    assert statement.realised == earned.quantize(cents)
+    assert statement.realised + statement.unrealised_change == (
+        shares * 7 * sale.price - value_before
+    ).quantize(cents)
+    assert abs(statement.unexplained) <= cents
+
+
+def test_what_is_still_held_is_valued_in_the_new_units(
+    desk: Desk, bars: list[Bar], ask: Ask
+) -> None:
+    shares = carried_over(desk)
+    cost = desk.books.holdings()["AAPL"].cost
+    minute = session_of(MONDAY).open
+    desk.run(minute)
+    (row,) = ask("SELECT entry_price, exit_price FROM paper_trades")
+    assert row[0].quantize(D("0.01")) == (cost / shares / 7).quantize(D("0.01"))
+    assert row[1] is None
+    period = Period(session_of(MONDAY), session_of(FRIDAY).close)
+    with desk.books.database.reporting() as reads:
+        records = reads.session_records("paper", period)
+    report = daily_report("paper", period, records)
+    (left,) = report.positions_left
+    last = [bar for bar in bars if bar.start.date() == MONDAY][-1].close
+    assert (left.quantity, left.price, report.trades) == (shares * 7, last, [])
+    assert left.unrealised == shares * 7 * last - cost
+
+
 def test_a_split_alone_makes_no_signal(bars: list[Bar], database: PostgresDatabase) -> None:
     """The crossover decides on Monday's bars as it would had the shares always been small ones."""
     with database.transaction() as stores:
@@ -226,18 +340,14 @@ def test_a_split_alone_makes_no_signal(bars: list[Bar], database: PostgresDataba
         stores.factors.learn([SPLIT])
         factors = stores.factors.table(["AAPL"])
     strategy = SmaCrossover(5, 20)
-    small = {
-        bar.start: bar.close * 7 if bar.start.date() == MONDAY else bar.close for bar in bars
-    }  # exact: the other way round divisions would have to be rounded
+    smooth = in_small_shares(bars)
     monday = [place for place, bar in enumerate(bars) if bar.start.date() == MONDAY]
     for holding in (False, True):
         for place in monday[:60]:
-            raw = bars[place - 20 : place + 1]
-            minute = raw[-1].start
-            seen = factors.adjusted(raw, minute + MINUTE)
-            plain = [replace(bar, close=small[bar.start]) for bar in raw]
+            minute = bars[place].start
+            seen = factors.adjusted(bars[place - 20 : place + 1], minute + MINUTE)
             told, expected = (
                 strategy.decide(MarketView("AAPL", minute, view, None, holding)).action
-                for view in (seen, plain)
+                for view in (seen, smooth[place - 20 : place + 1])
             )
             assert told is expected

@@ -92,7 +92,7 @@ class Books:
                     highest=lambda stretches: [None] * len(stretches),
                 ),
                 factors=SimpleNamespace(table=lambda _: FactorTable(())),
-                position_splits=SimpleNamespace(carried_out=lambda *_: set()),
+                position_splits=SimpleNamespace(of=lambda *_: []),
                 outbox=SimpleNamespace(add=self.told.extend),
             ),
         )

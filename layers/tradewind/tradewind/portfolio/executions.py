@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from enum import StrEnum
 from tradewind.orders.model import BrokerFill, Side
 from tradewind.portfolio.accounting import apply_fill, flat
 from tradewind.portfolio.model import Holding
+from tradewind.portfolio.splits import Conversion, PositionSplit, after_split, conversions
 
 
 class Purpose(StrEnum):
@@ -66,16 +68,37 @@ def in_time_order(executions: Iterable[Execution]) -> list[Execution]:
     return sorted(executions, key=lambda one: (one.at, one.execution_id))
 
 
-def holdings_at(executions: Iterable[Execution], moment: datetime) -> dict[str, Holding]:
+def with_conversions(
+    executions: Iterable[Execution], splits: Iterable[PositionSplit]
+) -> Iterator[Execution | Conversion]:
+    """Both by time. An execution is in the units of its own time: shares bought before a split and
+    sold after it are told as they were traded, and the conversion lies between."""
+    waiting = deque(conversions(splits))
+    for execution in in_time_order(executions):
+        while waiting and waiting[0].at <= execution.at:
+            yield waiting.popleft()
+        yield execution
+    yield from waiting
+
+
+def holdings_at(
+    executions: Iterable[Execution], moment: datetime, splits: Iterable[PositionSplit] = ()
+) -> dict[str, Holding]:
     """What the executions up to and including ``moment`` leave, by symbol, flat ones included;
     ``realised_pnl`` is that of these executions. They have to start flat in every symbol.
+    ``splits``: those that our books carried out, which change shares and leave their cost.
 
     Raises InvalidInputError for a sale of more than is held.
     """
     held: dict[str, Holding] = {}
-    for execution in in_time_order(executions):
-        if execution.at > moment:
+    for event in with_conversions(executions, splits):
+        if event.at > moment:
             break
-        before = held.get(execution.symbol) or flat(execution.symbol, execution.strategy)
-        held[execution.symbol] = apply_fill(before, execution.as_fill())[0]
+        before = held.get(event.symbol)
+        if isinstance(event, Execution):
+            before = before or flat(event.symbol, event.strategy)
+            held[event.symbol] = apply_fill(before, event.as_fill())[0]
+        elif before is not None:
+            after = after_split(before, event.factor, event.quantity_after)
+            held[event.symbol] = after or before
     return held

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Context, Decimal
+from decimal import Decimal
+from fractions import Fraction
+from math import prod
 from uuid import UUID, uuid5
 
 from tradewind.market.bar import to_iso
 from tradewind.portfolio.model import Holding, Trade
+from tradewind.portfolio.splits import PositionSplit, conversions, times
 
 PAPER_TRADE_NAMESPACE = UUID("a35b2d5e-7e0f-5c39-8a51-4a6a3c0f9e17")
-_DIGITS = Context(prec=28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +44,38 @@ def open_paper_trade(account: str, held: Holding) -> PaperTrade | None:
     return PaperTrade(row_id, held.symbol, held.avg_price, None, None, held.opened_at)
 
 
-def closed_paper_trade(account: str, before: Holding, sales: Sequence[Trade]) -> PaperTrade | None:
+def open_paper_trades(account: str, holdings: Iterable[Holding]) -> list[PaperTrade]:
+    """The rows of those that are open."""
+    return [row for held in holdings if (row := open_paper_trade(account, held)) is not None]
+
+
+def closed_paper_trade(
+    account: str, before: Holding, sales: Sequence[Trade], splits: Iterable[PositionSplit] = ()
+) -> PaperTrade | None:
     """The row of a position that its last sale closed.
 
     ``before``: what was held until that sale, in the units sold; ``sales``: all sales since the
-    position was opened, oldest first. None when there is nothing that was closed.
+    position was opened, oldest first; ``splits``: the symbol's that our books carried out. What was
+    sold before one of them counts in the units of after it. None when there is nothing that was
+    closed.
     """
-    sold = sum((sale.fill_qty for sale in sales), Decimal(0))
-    if before.opened_at is None or sold <= 0:
+    converted = conversions(splits)
+    shares = sum(
+        (
+            Fraction(sale.fill_qty)
+            * prod((one.factor for one in converted if one.at > sale.timestamp), start=Fraction(1))
+            for sale in sales
+        ),
+        Fraction(0),
+    )
+    if before.opened_at is None or shares <= 0:
         return None
     proceeds = sum((sale.fill_qty * sale.fill_price for sale in sales), Decimal(0))
     return PaperTrade(
         paper_trade_id(account, before.symbol, before.opened_at),
         before.symbol,
         before.avg_price,
-        _DIGITS.divide(proceeds, sold),
+        times(proceeds, 1 / shares),
         sum((sale.realised_pnl or Decimal(0) for sale in sales), Decimal(0)),
         sales[-1].timestamp,
     )

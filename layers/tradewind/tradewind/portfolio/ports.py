@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 
 from tradewind.orders.model import BrokerAccount, BrokerActivity, BrokerPosition
@@ -71,8 +71,8 @@ class PaperTradeStore(Protocol):
 class PositionSplitStore(Protocol):
     """The ``position_splits`` table: which splits the books have carried out."""
 
-    def carried_out(self, account: str, symbols: Sequence[str]) -> set[tuple[str, date]]:
-        """(symbol, effective) of each."""
+    def of(self, account: str, symbols: Sequence[str]) -> list[PositionSplit]:
+        """All of these symbols', in the order in which they were seen."""
         ...
 
     def add(self, account: str, splits: Sequence[PositionSplit]) -> None:

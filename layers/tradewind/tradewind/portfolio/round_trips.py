@@ -8,19 +8,23 @@ is *slippage of the exit*, and that is what the system answers for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.orders.model import Side
-from tradewind.portfolio.executions import Execution, Purpose, in_time_order
+from tradewind.portfolio.executions import Execution, Purpose, with_conversions
+from tradewind.portfolio.splits import Conversion, PositionSplit, times
 
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """``quantity`` shares bought and sold again; prices are averages (USD), times aware UTC.
+    """``quantity`` shares bought and sold again; prices are averages (USD), times aware UTC. After
+    a split shares and prices are those of the exit, so that a share bought at 645 and sold as seven
+    at 93 was bought at 92.14.
 
     ``profit_loss`` is without the account's fees, which the broker tells by day. ``exit_reason`` is
     that of the execution that closed the position, ``stop_price`` the stop of the last sale that
@@ -68,26 +72,50 @@ def gap_price(stop_price: Decimal, at: datetime, bars: Mapping[datetime, Bar]) -
     return None
 
 
-def round_trips(executions: Iterable[Execution], gaps: Mapping[str, Decimal]) -> list[RoundTrip]:
+@dataclass(slots=True)
+class _OpenTrip:
+    """``parts``: each execution, and how many shares of now one of its shares is. ``paid_out``:
+    shares of now that a split left as fractions and the broker paid for."""
+
+    held: Fraction = Fraction(0)
+    parts: list[tuple[Execution, Fraction]] = field(default_factory=list)
+    paid_out: Fraction = Fraction(0)
+
+    def convert(self, conversion: Conversion) -> None:
+        exact = self.held * conversion.factor
+        self.held = exact * conversion.kept
+        self.paid_out = self.paid_out * conversion.factor + exact - self.held
+        self.parts = [(part, factor * conversion.factor) for part, factor in self.parts]
+
+
+def round_trips(
+    executions: Iterable[Execution],
+    gaps: Mapping[str, Decimal],
+    splits: Iterable[PositionSplit] = (),
+) -> list[RoundTrip]:
     """The closed round trips by exit time.
 
     ``executions`` have to start flat in every symbol. ``gaps``: execution_id -> the price that
-    :func:`gap_price` answers, for the executions that have one. Raises InvalidInputError for a sale
-    of more than is held.
+    :func:`gap_price` answers, for the executions that have one. ``splits``: those that our books
+    carried out. Raises InvalidInputError for a sale of more than is held.
     """
-    open_trips: dict[str, list[Execution]] = {}
-    held: dict[str, Decimal] = {}
+    open_trips: dict[str, _OpenTrip] = {}
     closed: list[RoundTrip] = []
-    for execution in in_time_order(executions):
-        symbol = execution.symbol
-        change = execution.quantity if execution.side is Side.BUY else -execution.quantity
-        left = held[symbol] = held.get(symbol, Decimal(0)) + change
-        if left < 0:
+    for event in with_conversions(executions, splits):
+        if isinstance(event, Conversion):
+            if event.symbol in open_trips:
+                open_trips[event.symbol].convert(event)
+            continue
+        symbol = event.symbol
+        trip = open_trips.setdefault(symbol, _OpenTrip())
+        trip.held += Fraction(event.quantity) * (1 if event.side is Side.BUY else -1)
+        if trip.held < 0:
+            more = times(Decimal(1), -trip.held)
             raise InvalidInputError(
-                f"execution {execution.execution_id} sells {-left} {symbol} more than are held"
+                f"execution {event.execution_id} sells {more} {symbol} more than are held"
             )
-        open_trips.setdefault(symbol, []).append(execution)
-        if not left:
+        trip.parts.append((event, Fraction(1)))
+        if not trip.held:
             closed.append(_closed(open_trips.pop(symbol), gaps))
     return closed
 
@@ -107,16 +135,23 @@ def beyond_stop(
     return owed, gap_loss, slippage
 
 
-def _closed(executions: Sequence[Execution], gaps: Mapping[str, Decimal]) -> RoundTrip:
-    bought = [one for one in executions if one.side is Side.BUY]
-    sold = [one for one in executions if one.side is Side.SELL]
-    quantity = sum((one.quantity for one in bought), Decimal(0))
-    cost = sum((one.notional for one in bought), Decimal(0))
-    proceeds = sum((one.notional for one in sold), Decimal(0))
-    beyond = [beyond_stop(one, gaps.get(one.execution_id)) for one in sold]
-    stops = [(one.stop_price, owed) for one, (owed, _, _) in zip(sold, beyond, strict=True) if owed]
+def _closed(trip: _OpenTrip, gaps: Mapping[str, Decimal]) -> RoundTrip:
+    """In the units of the last sale. A fraction that was paid out left at what it had cost, so that
+    the split earns nothing and loses nothing."""
+    bought = [(one, factor) for one, factor in trip.parts if one.side is Side.BUY]
+    sold = [(one, factor) for one, factor in trip.parts if one.side is Side.SELL]
+    quantity = _shares(sold)
+    proceeds = sum((one.notional for one, _ in sold), Decimal(0))
+    spent = sum((one.notional for one, _ in bought), Decimal(0))
+    cost = times(spent, Fraction(quantity) / (Fraction(quantity) + trip.paid_out))
+    beyond = [(beyond_stop(one, gaps.get(one.execution_id)), factor) for one, factor in sold]
+    stops = [
+        (times(one.stop_price, 1 / factor), times(owed, 1 / factor))
+        for (one, _), ((owed, _, _), factor) in zip(sold, beyond, strict=True)
+        if one.stop_price is not None and owed is not None
+    ]
     last_stop, owed = stops[-1] if stops else (None, None)
-    first, last = bought[0], sold[-1]
+    (first, entry_factor), (last, _) = bought[0], sold[-1]
     by_stop = last.purpose is Purpose.STOP
     return RoundTrip(
         symbol=first.symbol,
@@ -130,12 +165,19 @@ def _closed(executions: Sequence[Execution], gaps: Mapping[str, Decimal]) -> Rou
         exit_reason=last.reason,
         stop_price=last_stop,
         worst_price_owed=owed,
-        gap_loss=sum((loss for _, loss, _ in beyond), Decimal(0)),
-        exit_slippage=sum((loss for _, _, loss in beyond), Decimal(0)),
+        gap_loss=sum((loss for (_, loss, _), _ in beyond), Decimal(0)),
+        exit_slippage=sum((loss for (_, _, loss), _ in beyond), Decimal(0)),
         entry_decided_at=first.decided_at,
         exit_decided_at=(last.at.replace(second=0, microsecond=0) if by_stop else last.decided_at),
-        entry_decision_price=first.decision_price,
+        entry_decision_price=times(first.decision_price, 1 / entry_factor),
         exit_decision_price=(
             last.stop_price if by_stop and last.stop_price is not None else last.decision_price
         ),
+    )
+
+
+def _shares(parts: Sequence[tuple[Execution, Fraction]]) -> Decimal:
+    """What the parts come to in shares of now: exact, whatever the factors."""
+    return times(
+        Decimal(1), sum((Fraction(one.quantity) * factor for one, factor in parts), Fraction(0))
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Context, Decimal
@@ -29,6 +30,52 @@ class PositionSplit:
     seen_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What became of a symbol's shares in our books at ``at`` (aware UTC): one share became
+    ``factor``, of which the broker kept ``quantity_after`` in all and paid the rest out."""
+
+    symbol: str
+    at: datetime
+    factor: Fraction
+    quantity_before: Decimal
+    quantity_after: Decimal
+
+    @property
+    def kept(self) -> Fraction:
+        """The part of the shares that was not paid out; nearly always all of them."""
+        return Fraction(self.quantity_after) / (Fraction(self.quantity_before) * self.factor)
+
+
+def conversions(splits: Iterable[PositionSplit]) -> list[Conversion]:
+    """By time; splits of a symbol that were seen at once are one."""
+    found: dict[tuple[datetime, str], Conversion] = {}
+    for split in splits:
+        factor = Fraction(split.new_rate) / Fraction(split.old_rate)
+        key = (split.seen_at, split.symbol)
+        before = found.get(key)
+        found[key] = Conversion(
+            split.symbol,
+            split.seen_at,
+            factor if before is None else factor * before.factor,
+            split.quantity_before,
+            split.quantity_after,
+        )
+    return [found[key] for key in sorted(found)]
+
+
+def carried_out(splits: Iterable[PositionSplit]) -> set[tuple[str, date]]:
+    """(symbol, effective) of each."""
+    return {(split.symbol, split.effective) for split in splits}
+
+
+def times(amount: Decimal, factor: Fraction) -> Decimal:
+    """Exact as far as 28 digits go."""
+    return _DIGITS.divide(
+        _DIGITS.multiply(amount, Decimal(factor.numerator)), Decimal(factor.denominator)
+    )
+
+
 def after_split(holding: Holding, factor: Fraction, brokers: Decimal) -> Holding | None:
     """The holding in the new units; None when the broker does not show it in them.
 
@@ -45,9 +92,7 @@ def after_split(holding: Holding, factor: Fraction, brokers: Decimal) -> Holding
     if brokers != _floor(exact):
         return None
     paid_out = (exact - Fraction(brokers)) / exact
-    lost = _DIGITS.divide(
-        _DIGITS.multiply(holding.cost, Decimal(paid_out.numerator)), Decimal(paid_out.denominator)
-    )
+    lost = times(holding.cost, paid_out)
     return replace(
         holding,
         quantity=brokers,
@@ -59,10 +104,7 @@ def after_split(holding: Holding, factor: Fraction, brokers: Decimal) -> Holding
 def priced_after_split(holding: Holding, factor: Fraction) -> Holding:
     """A holding whose shares are not converted yet, with its average price in the new units: what
     stops and exits are measured by between the split and the broker's word on it."""
-    cost = _DIGITS.divide(
-        _DIGITS.multiply(holding.cost, Decimal(factor.denominator)), Decimal(factor.numerator)
-    )
-    return replace(holding, cost=cost)
+    return replace(holding, cost=times(holding.cost, 1 / factor))
 
 
 def _floor(exact: Fraction) -> Decimal:

@@ -1,8 +1,11 @@
 """Tax lots, first in first out: which shares a sale took, since when they were held, their gain.
 
+Over a split a lot keeps its purchase, its date and its cost, and has its shares in the new units.
+
 What is not here: wash sales are not judged (a loss may have to be deferred when the symbol was
-bought again within 30 days before or after), and the broker's fees, which it tells by day and not
-by sale, are in no lot. The broker's own forms are what counts.
+bought again within 30 days before or after), the broker's fees, which it tells by day and not by
+sale, are in no lot, and neither is a fraction of a share that a split left and the broker paid for:
+its part of the cost leaves the lots. The broker's own forms are what counts.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from tradewind.errors import InvalidInputError
 from tradewind.orders.model import Side
-from tradewind.portfolio.executions import Execution, in_time_order
+from tradewind.portfolio.executions import Execution, with_conversions
+from tradewind.portfolio.splits import Conversion, PositionSplit, times
 
 # The market's dates are the tax authority's: a sale at 19:50 New York time is of that day.
 NEW_YORK = ZoneInfo("America/New_York")
@@ -34,7 +39,8 @@ class OpenLot:
 
 @dataclass(frozen=True, slots=True)
 class ClosedLot:
-    """Shares of one purchase that one sale took; USD, for all of them. Dates are New York's."""
+    """Shares of one purchase that one sale took, as many as were sold; USD, for all of them. Dates
+    are New York's."""
 
     symbol: str
     quantity: Decimal
@@ -65,21 +71,38 @@ class ClosedLot:
         return self.sold_on > _a_year_after(self.acquired_on)
 
 
-def tax_lots(executions: Iterable[Execution]) -> tuple[list[ClosedLot], list[OpenLot]]:
+def tax_lots(
+    executions: Iterable[Execution], splits: Iterable[PositionSplit] = ()
+) -> tuple[list[ClosedLot], list[OpenLot]]:
     """Closed lots in the order of their sales, and what is left of the open ones, by symbol and
-    purchase. ``executions`` have to start flat in every symbol. Raises InvalidInputError for a sale
-    of more than is held."""
+    purchase. ``executions`` have to start flat in every symbol; ``splits``: those that our books
+    carried out. Raises InvalidInputError for a sale of more than is held."""
     open_lots: dict[str, deque[OpenLot]] = {}
     closed: list[ClosedLot] = []
-    for execution in in_time_order(executions):
-        lots = open_lots.setdefault(execution.symbol, deque())
-        if execution.side is Side.BUY:
-            lots.append(
-                OpenLot(execution.symbol, execution.at, execution.quantity, execution.notional)
-            )
+    for event in with_conversions(executions, splits):
+        lots = open_lots.setdefault(event.symbol, deque())
+        if isinstance(event, Conversion):
+            open_lots[event.symbol] = _converted(lots, event)
+        elif event.side is Side.BUY:
+            lots.append(OpenLot(event.symbol, event.at, event.quantity, event.notional))
         else:
-            closed += _sold(execution, lots)
+            closed += _sold(event, lots)
     return closed, [lot for symbol in sorted(open_lots) for lot in open_lots[symbol]]
+
+
+def _converted(lots: deque[OpenLot], conversion: Conversion) -> deque[OpenLot]:
+    """More shares or fewer, of the same purchases at the same cost. What was paid out leaves every
+    lot by the same part; the last one takes what rounding leaves."""
+    held = sum((Fraction(lot.quantity) for lot in lots), Fraction(0))
+    left = times(Decimal(1), held * conversion.factor * conversion.kept)
+    after: deque[OpenLot] = deque()
+    for number, lot in enumerate(lots, start=1):
+        shares = times(lot.quantity, conversion.factor * conversion.kept)
+        quantity = left if number == len(lots) else shares
+        cost = lot.cost if conversion.kept == 1 else times(lot.cost, conversion.kept)
+        after.append(replace(lot, quantity=quantity, cost=cost))
+        left -= quantity
+    return after
 
 
 def _sold(sale: Execution, lots: deque[OpenLot]) -> list[ClosedLot]:

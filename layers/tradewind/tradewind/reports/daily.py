@@ -12,9 +12,10 @@ from tradewind.alerts.model import Alert
 from tradewind.market.bar import Bar
 from tradewind.market.session import Session
 from tradewind.orders.prices import tick_size
-from tradewind.portfolio.executions import Execution, holdings_at, in_time_order
+from tradewind.portfolio.executions import Execution, holdings_at, with_conversions
 from tradewind.portfolio.model import Holding
 from tradewind.portfolio.round_trips import RoundTrip, gap_price, round_trips
+from tradewind.portfolio.splits import times
 from tradewind.portfolio.statement import (
     CashFlow,
     DailyStatement,
@@ -148,9 +149,9 @@ def daily_report(
     """``backtest``: the round trips of a backtest of the same session, None without one. Raises
     InvalidInputError for records that contradict each other: a sale of more than was held."""
     gaps = _gaps(records)
-    trips = round_trips(records.executions, gaps)
-    before = holdings_at(records.executions, period.since)
-    after = holdings_at(records.executions, period.until)
+    trips = round_trips(records.executions, gaps, records.splits)
+    before = holdings_at(records.executions, period.since, records.splits)
+    after = holdings_at(records.executions, period.until, records.splits)
     priced_before = _own_prices(records, period.since) | dict(records.close_before)
     priced_now = _own_prices(records, period.until) | dict(records.last_price)
     readings = readings_of_day(records.readings, period.session.close)
@@ -243,7 +244,15 @@ def _fees(flows: Sequence[CashFlow]) -> Decimal:
 
 def _own_prices(records: SessionRecords, moment: datetime) -> dict[str, Decimal]:
     """Each symbol's price in our newest execution: what is left where no bar is."""
-    return {one.symbol: one.price for one in in_time_order(records.executions) if one.at <= moment}
+    prices: dict[str, Decimal] = {}
+    for event in with_conversions(records.executions, records.splits):
+        if event.at > moment:
+            break
+        if isinstance(event, Execution):
+            prices[event.symbol] = event.price
+        elif event.symbol in prices:
+            prices[event.symbol] = times(prices[event.symbol], 1 / event.factor)
+    return prices
 
 
 def _realised(holdings: Mapping[str, Holding]) -> Decimal:

@@ -12,6 +12,7 @@ from tradewind.alerts.model import Alert
 from tradewind.market.bar import Bar
 from tradewind.market.session import Session
 from tradewind.portfolio.executions import Execution
+from tradewind.portfolio.splits import PositionSplit
 from tradewind.portfolio.statement import CashFlow, ClosedDay, EquityReading
 
 # The last runs of a session record their news within that time after the close.
@@ -75,7 +76,8 @@ class SessionRecords:
 
     ``executions`` are those of :meth:`ReportReads.executions` for the period, ``bars`` the
     session's of their symbols, ``close_before`` and ``last_price`` these symbols' last closes up to
-    the period's start and end; a symbol without any is absent.
+    the period's start and end; a symbol without any is absent. ``splits``: what our books made of
+    these symbols' splits.
     """
 
     cycles: CycleCounts
@@ -90,6 +92,7 @@ class SessionRecords:
     bars: Mapping[str, Sequence[Bar]]
     close_before: Mapping[str, Decimal]
     last_price: Mapping[str, Decimal]
+    splits: Sequence[PositionSplit] = ()
 
 
 class ReportReads(Protocol):
@@ -100,7 +103,11 @@ class ReportReads(Protocol):
     def executions(self, account: str, since: datetime, until: datetime) -> list[Execution]:
         """Oldest first: in each symbol that was held at ``since`` or traded with
         ``since`` < time <= ``until``, from the last time at or before ``since`` at which the symbol
-        was flat."""
+        was flat. Each is in the units of its own time."""
+        ...
+
+    def splits(self, account: str, symbols: Sequence[str]) -> list[PositionSplit]:
+        """What our books made of these symbols' splits, in the order in which they were seen."""
         ...
 
     def accounts(self) -> list[str]:

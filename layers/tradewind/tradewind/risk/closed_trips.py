@@ -6,11 +6,13 @@ cost is what its sales brought less what they earned.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from tradewind.portfolio.splits import Conversion, PositionSplit, conversions
 from tradewind.risk.protections import ClosedTrip
 
 
@@ -29,26 +31,42 @@ class RecentTrade:
 
 
 def closed_trips(
-    trades: Iterable[RecentTrade], held: Mapping[str, Decimal]
+    trades: Iterable[RecentTrade],
+    held: Mapping[str, Decimal],
+    splits: Iterable[PositionSplit] = (),
 ) -> tuple[ClosedTrip, ...]:
     """The round trips that ended among ``trades`` (oldest first), by time. ``held``: what is held
-    of each symbol after the last of them; absent: nothing."""
+    of each symbol after the last of them; absent: nothing. ``splits``: those that our books carried
+    out, at least those since the first of the trades. What a trip cost and brought are sums of
+    money, which no split changes; it only says how many shares are left."""
     by_symbol: dict[str, list[RecentTrade]] = {}
     for trade in trades:
         by_symbol.setdefault(trade.symbol, []).append(trade)
+    converted: dict[str, list[Conversion]] = {}
+    for conversion in conversions(splits):
+        converted.setdefault(conversion.symbol, []).append(conversion)
     found = [
         trip
         for symbol, own in by_symbol.items()
-        for trip in _of_symbol(own, held.get(symbol, Decimal(0)))
+        for trip in _of_symbol(own, held.get(symbol, Decimal(0)), converted.get(symbol, ()))
     ]
     return tuple(sorted(found, key=lambda trip: (trip.closed_at, trip.symbol)))
 
 
-def _of_symbol(trades: list[RecentTrade], held: Decimal) -> Iterable[ClosedTrip]:
-    moved = sum((_signed(trade) for trade in trades), Decimal(0))
-    quantity = held - moved
+def _of_symbol(
+    trades: list[RecentTrade], held: Decimal, splits: Iterable[Conversion]
+) -> Iterable[ClosedTrip]:
+    waiting = deque(one for one in splits if one.at > trades[0].timestamp)
+    # Before the first trade: counted back from the first number of shares that is known.
+    known, until = held, None
+    if waiting:
+        known, until = waiting[0].quantity_before, waiting[0].at
+    earlier = (trade for trade in trades if until is None or trade.timestamp < until)
+    quantity = known - sum((_signed(trade) for trade in earlier), Decimal(0))
     earned = brought = Decimal(0)
     for trade in trades:
+        while waiting and waiting[0].at <= trade.timestamp:
+            quantity = waiting.popleft().quantity_after
         quantity += _signed(trade)
         if trade.realised_pnl is None:
             continue

@@ -24,6 +24,7 @@ from tradewind.orders.life import KnownOrder
 from tradewind.orders.model import OrderIntent
 from tradewind.orders.resolution import unseen
 from tradewind.portfolio.model import Holding
+from tradewind.portfolio.splits import carried_out
 from tradewind.prediction.model import Prediction
 from tradewind.risk.allocation import NO_ALLOTMENTS, Allotment
 from tradewind.risk.assessment import StrategyWish, assess
@@ -257,7 +258,7 @@ def _protected(
         peak_at=mark.peak_at if mark is not None else None,
     )
     held = {symbol: holding.quantity for symbol, holding in holdings.items()}
-    trips = closed_trips(standing.trades, held)
+    trips = closed_trips(standing.trades, held, standing.splits)
     return protect(cycle.run_at, trips, change, around, settings, standing.locks)
 
 
@@ -279,7 +280,7 @@ def _book(
     rules: RiskRules,
     factors: FactorTable,
 ) -> Book:
-    done = {(split.symbol, split.effective) for split in standing.splits}
+    done = carried_out(standing.splits)
     units = in_session_units(stores, cycle, holdings, factors, sessions, done)
     entering = [wish.symbol for wish in wishes if wish.action is Action.ENTER]
     entering = [symbol for symbol in entering if symbol not in holdings]

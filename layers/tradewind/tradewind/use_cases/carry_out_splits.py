@@ -15,18 +15,21 @@ from fractions import Fraction
 
 from tradewind.alerts.rules import alert_of_split
 from tradewind.market.adjustment import FactorTable, new_york_date
+from tradewind.market.cycle import Cycle
 from tradewind.orders.model import BrokerState
 from tradewind.portfolio.model import BookedQuantity, Holding
-from tradewind.portfolio.splits import PositionSplit, after_split
+from tradewind.portfolio.paper_trades import open_paper_trades
+from tradewind.portfolio.splits import PositionSplit, after_split, carried_out
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
 
 
 def carry_out_splits(
-    stores: Stores, account: str, state: BrokerState, ours: Sequence[BookedQuantity]
+    stores: Stores, cycle: Cycle, state: BrokerState, ours: Sequence[BookedQuantity]
 ) -> list[BookedQuantity]:
     """``ours`` as it stands afterwards. A difference that no known split explains exactly stays a
     difference."""
+    account = cycle.account
     brokers = {position.symbol: position.quantity for position in state.positions}
     differing = [
         one.symbol
@@ -36,7 +39,7 @@ def carry_out_splits(
     if not differing:
         return list(ours)
     factors = stores.factors.table(differing)
-    done = stores.position_splits.carried_out(account, differing)
+    done = carried_out(stores.position_splits.of(account, differing))
     holdings: list[Holding] = []
     splits: list[PositionSplit] = []
     for before in stores.holdings.all(account):
@@ -49,6 +52,8 @@ def carry_out_splits(
         return list(ours)
     stores.holdings.save(account, holdings, state.as_of)
     stores.position_splits.add(account, splits)
+    if cycle.mode == "paper":
+        stores.paper_trades.save(open_paper_trades(account, holdings))
     tell(stores, [alert_of_split(account, split, state.as_of) for split in splits])
     quantities = {holding.symbol: holding.quantity for holding in holdings}
     return [

@@ -50,7 +50,7 @@ def check_quantities(
     """
     account = cycle.account
     ours = stores.holdings.confirm(account, state.positions, state.as_of)
-    ours = carry_out_splits(stores, account, state, ours)
+    ours = carry_out_splits(stores, cycle, state, ours)
     noted = {one.symbol: one.differs_since for one in ours if one.differs_since is not None}
     in_books = {
         order.order_id: order.filled_quantity - booked.unbooked.get(order.order_id, 0)

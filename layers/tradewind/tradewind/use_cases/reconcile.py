@@ -19,6 +19,7 @@ from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import BrokerOrder, BrokerPosition, IntentKind, OrderIntent, Side
 from tradewind.portfolio.model import Holding
+from tradewind.portfolio.splits import carried_out
 from tradewind.risk.assessment import Assessment, Position, assess_positions
 from tradewind.risk.book import Book
 from tradewind.risk.limits import RiskLimits
@@ -193,7 +194,7 @@ def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits, sessions: SessionT
     }
     symbols = sorted({*holdings, *(order.symbol for order in ours)} - fresh)
     factors = stores.factors.table(symbols)
-    done = stores.position_splits.carried_out(account, sorted(holdings))
+    done = carried_out(stores.position_splits.of(account, sorted(holdings)))
     units = in_session_units(stores, cycle, holdings, factors, sessions, done)
     book = _book(stores, cycle, symbols, units, open_orders, intent_of)
     newest = {

@@ -34,5 +34,8 @@ def _closed(
     following = {change.trade.trade_id for change in later}
     sales = stores.trades.sales_since(account, before.symbol, before.opened_at)
     return closed_paper_trade(
-        account, before, [sale for sale in sales if sale.trade_id not in following]
+        account,
+        before,
+        [sale for sale in sales if sale.trade_id not in following],
+        stores.position_splits.of(account, [before.symbol]),
     )

@@ -22,6 +22,7 @@ GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspe
 GRANT SELECT ON cycles, orders, positions, account_snapshots, locks TO tw_read;
 -- daily_report, beside most of the above
 GRANT SELECT ON decisions, order_intents, trades, cash_activities, alerts TO tw_read;
+GRANT SELECT ON position_splits TO tw_read;
 
 -- compute_features, assess_risk
 GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators, empty_looks TO tw_trade;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import date
 
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import records, text_array
@@ -31,10 +30,11 @@ ON CONFLICT (trade_id) DO UPDATE SET
 WHERE p.exit_price IS NULL
 """  # noqa: S608
 
-_CARRIED_OUT = """
-SELECT symbol, effective FROM position_splits
+SPLITS_OF = f"""
+SELECT {", ".join(_SPLIT)} FROM position_splits
 WHERE account = :account AND symbol = ANY(:symbols::text[])
-"""
+ORDER BY seen_at, symbol, effective
+"""  # noqa: S608
 
 # Those that concern what is held, and those seen since some time.
 SPLITS_SINCE = f"""
@@ -71,9 +71,9 @@ class PostgresPositionSplits:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def carried_out(self, account: str, symbols: Sequence[str]) -> set[tuple[str, date]]:
-        rows = self._session.rows(_CARRIED_OUT, account=account, symbols=text_array(symbols))
-        return {(row[0], row[1]) for row in rows}
+    def of(self, account: str, symbols: Sequence[str]) -> list[PositionSplit]:
+        rows = self._session.rows(SPLITS_OF, account=account, symbols=text_array(symbols))
+        return [PositionSplit(*row) for row in rows]
 
     def add(self, account: str, splits: Sequence[PositionSplit]) -> None:
         if splits:

@@ -1,4 +1,4 @@
-"""What reports are made of, read from the store of record in ten statements however much it is."""
+"""What reports are made of, read from the store of record in eleven statements, however much."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
+from tradewind.adapters.postgres.position_history import SPLITS_OF
+from tradewind.adapters.postgres.records import text_array
 from tradewind.alerts.model import Alert
 from tradewind.market.bar import Bar, from_iso
 from tradewind.orders.model import BrokerActivity, Side
 from tradewind.portfolio.executions import Execution, Purpose
+from tradewind.portfolio.splits import PositionSplit
 from tradewind.portfolio.statement import TRANSFERS, CashFlow, ClosedDay, EquityReading
 from tradewind.reports.ports import (
     CycleCounts,
@@ -29,15 +32,24 @@ _ACTIVITY = tuple(field.name for field in fields(BrokerActivity))
 _PRICE_AGE = timedelta(days=30)
 
 # From the last time that a symbol was flat: what came before has no part in what is held or sold.
+# A split changes what is held without a trade; several that were seen at once change it once.
 # Trades whose order or intent is not known (none that the system booked itself) count as decided on
 # at their own price.
 _EXECUTIONS = """
-WITH numbered AS (
-    SELECT *,
-        row_number() OVER in_order AS number,
-        sum(CASE side WHEN 'buy' THEN fill_qty ELSE -fill_qty END) OVER in_order AS held
+WITH events AS (
+    SELECT symbol, timestamp, execution_id, order_id, intent_id, side, fill_qty, fill_price,
+        CASE side WHEN 'buy' THEN fill_qty ELSE -fill_qty END AS change
     FROM trades
     WHERE account = :account AND timestamp <= :until
+    UNION ALL
+    SELECT DISTINCT symbol, seen_at, '', NULL, NULL, NULL, NULL::numeric, NULL::numeric,
+        quantity_after - quantity_before
+    FROM position_splits
+    WHERE account = :account AND seen_at <= :until
+),
+numbered AS (
+    SELECT *, row_number() OVER in_order AS number, sum(change) OVER in_order AS held
+    FROM events
     WINDOW in_order AS (PARTITION BY symbol ORDER BY timestamp, execution_id)
 ),
 flat AS (
@@ -57,14 +69,14 @@ SELECT t.execution_id, t.order_id, t.symbol, coalesce(i.strategy, ''), purpose.n
         ELSE purpose.name END
 FROM numbered AS t
 LEFT JOIN flat ON flat.symbol = t.symbol
-LEFT JOIN orders AS o ON o.account = t.account AND o.order_id = t.order_id
+LEFT JOIN orders AS o ON o.account = :account AND o.order_id = t.order_id
 LEFT JOIN order_intents AS i ON i.intent_id = t.intent_id
 CROSS JOIN LATERAL (SELECT CASE
     WHEN t.side = 'buy' THEN 'entry'
     WHEN o.order_type IN ('stop', 'stop_limit', 'trailing_stop') THEN 'stop'
     WHEN o.order_type IS NULL AND i.kind <> 'exit' THEN 'stop'
     ELSE 'exit' END AS name) AS purpose
-WHERE t.number > coalesce(flat.number, 0)
+WHERE t.number > coalesce(flat.number, 0) AND t.side IS NOT NULL
 ORDER BY t.timestamp, t.execution_id
 """
 
@@ -184,6 +196,10 @@ class PostgresReportReads:
         rows = self._session.rows(_EXECUTIONS, account=account, since=since, until=until)
         return [_execution(row) for row in rows]
 
+    def splits(self, account: str, symbols: Sequence[str]) -> list[PositionSplit]:
+        rows = self._session.rows(SPLITS_OF, account=account, symbols=text_array(symbols))
+        return [PositionSplit(*row) for row in rows]
+
     def accounts(self) -> list[str]:
         return [row[0] for row in self._session.rows(_ACCOUNTS)]
 
@@ -232,6 +248,7 @@ class PostgresReportReads:
             bars=self._bars(symbols, period),
             close_before=before,
             last_price=newest,
+            splits=self.splits(account, symbols),
         )
 
     def _bars(self, symbols: Sequence[str], period: Period) -> dict[str, list[Bar]]:
