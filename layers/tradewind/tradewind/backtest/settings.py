@@ -73,7 +73,8 @@ class VolumeShare:
             raise InvalidInputError(
                 f"slippage: a volume share of {self.share}: give a fraction above 0, at most 1"
             )
-        _fraction("slippage: impact", self.impact, least=Decimal(0))
+        if not (self.impact.is_finite() and self.impact >= 0):
+            raise InvalidInputError(f"slippage: an impact of {self.impact}: give 0 or more")
 
     def times(self, factor: Decimal) -> VolumeShare:
         return VolumeShare(self.share, self.impact * factor)
