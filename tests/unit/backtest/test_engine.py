@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
 import numpy as np
@@ -62,6 +62,35 @@ def test_an_outcome_tells_what_it_is_of() -> None:
     assert outcome.settings == SETTINGS
     assert outcome.engine_ms > 0
     assert outcome.buy_and_hold == pytest.approx(AAPL.close / AAPL.close[0] * 10_000)
+
+
+# Crosses up at the last close of its first session, which is that session's decision, and in the
+# second one.
+NEXT_DAY = 24 * 60
+TWO_DAYS = arrays(
+    "AAPL",
+    dict(enumerate(["10", "9", "8", "11"]))
+    | {NEXT_DAY + n: close for n, close in enumerate(["10", "8", "11", "11", "11"])},
+)
+
+
+@pytest.mark.parametrize(
+    ("trade_from", "entry_bars"),
+    [
+        (None, [4, 8]),
+        (date(2020, 11, 12), [4, 8]),
+        (date(2020, 11, 13), [8]),
+        # From a day on that has no bars, and from one after all of them.
+        (date(2020, 11, 11), [4, 8]),
+        (date(2020, 11, 14), []),
+    ],
+)
+def test_sessions_of_history_are_seen_and_not_entered_in(
+    trade_from: date | None, entry_bars: list[int]
+) -> None:
+    outcome = backtest([TWO_DAYS], CROSSOVER, SETTINGS, trade_from=trade_from)
+    assert outcome.trades.entry_bar.tolist() == entry_bars
+    assert len(outcome.time) == 9
 
 
 def test_one_bar_and_no_trade_are_an_outcome() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal as D
+from functools import partial
 from uuid import UUID
 
 import numpy as np
@@ -20,6 +21,7 @@ from tradewind.backtest.look_ahead import (
     look_ahead_of_signals,
     look_ahead_of_strategy,
 )
+from tradewind.backtest.signals import signals_of
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.prediction.model import Prediction, Trend
@@ -274,6 +276,13 @@ def test_leaks_of_signals(
     if minute is not None and until is not None:
         assert found.difference is not None
         assert found.difference.until == at(until)
+
+
+def test_compiled_signals_look_back_only() -> None:
+    arrays = arrays_of("AAPL", walk(), CALENDAR)
+    found = look_ahead_of_signals(arrays, partial(signals_of, strategy=CROSSOVER), sample=None)
+    assert found == LookAhead(390, 390, None, None)
+    assert signals_of(arrays, CROSSOVER).enter.any()
 
 
 def test_a_signal_that_is_taken_back_later_is_found() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +21,28 @@ from tradewind.errors import InvalidInputError
 from tradewind.strategies.protocol import Strategy
 
 
-def backtest(bars: Sequence[BarArrays], strategy: Strategy, settings: BacktestSettings) -> Outcome:
+def backtest(
+    bars: Sequence[BarArrays],
+    strategy: Strategy,
+    settings: BacktestSettings,
+    *,
+    trade_from: date | None = None,
+) -> Outcome:
     """Trades ``bars``, one element a symbol, with ``strategy`` on each.
 
     With live_parity the symbols share one portfolio. The peers' conventions know one symbol: there
-    the cash is spread evenly and each symbol trades an account of its own. InvalidInputError for no
-    symbol, one named twice, and regulatory fees where only live_parity knows them.
+    the cash is spread evenly and each symbol trades an account of its own. Sessions before
+    ``trade_from`` are history: the strategy sees them, and no entry is decided in them.
+    InvalidInputError for no symbol, one named twice, and regulatory fees where only live_parity
+    knows them.
     """
     # A stopwatch, not the time of day: no decision depends on it.
     began = time.perf_counter()
     signals = [signals_of(own, strategy) for own in bars]
+    if trade_from is not None:
+        for own, wishes in zip(bars, signals, strict=True):
+            history = bisect_left(own.session_dates, trade_from)
+            wishes.enter[: np.searchsorted(own.session, history)] = False
     if settings.fill is FillConvention.LIVE_PARITY:
         raise InvalidInputError(f"{settings.fill} is traded by tradewind.backtest.run alone")
     outcome = _run_apart(bars, signals, settings)
