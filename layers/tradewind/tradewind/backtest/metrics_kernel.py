@@ -9,16 +9,16 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from tradewind.backtest.compiled import compiled, compiled_sums
 from tradewind.backtest.outcome import ExitReason
 
 # Compiled functions know module constants, not enums.
 _STILL_OPEN = int(ExitReason.END)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def deepest_drawdown(values: NDArray[np.float64], cash: float) -> tuple[float, int, int]:
     """(depth, peak, recovery) of the deepest fall below the highest value so far.
 
@@ -45,7 +45,7 @@ def deepest_drawdown(values: NDArray[np.float64], cash: float) -> tuple[float, i
     return depth, first, again
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def daily_moments(ends: NDArray[np.float64], cash: float) -> tuple[float, float, float]:
     """(mean, standard deviation with ddof 1, downside deviation) of the sessions' returns.
 
@@ -75,8 +75,7 @@ def daily_moments(ends: NDArray[np.float64], cash: float) -> tuple[float, float,
     return mean, sqrt(squares / (sessions - 1)), sqrt(below / sessions)
 
 
-# "reassoc" alone lets the sums run in vector registers; NaN and infinity still come through.
-@njit(cache=True, fastmath={"reassoc"})
+@compiled_sums
 def curve_sums(
     equity: NDArray[np.float64], invested: NDArray[np.float64], hold: NDArray[np.float64]
 ) -> tuple[float, float, float, int]:
@@ -91,7 +90,7 @@ def curve_sums(
     return total, at_work, held, points
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def trade_figures(
     pnl: NDArray[np.float64],
     entry_price: NDArray[np.float64],
