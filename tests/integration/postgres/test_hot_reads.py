@@ -89,8 +89,12 @@ READS = [
     ),
     (
         "highest high since an entry",
-        adapter._HIGHS_SINCE,
-        {"rows": '[{"symbol":"S01","since":"2020-12-10T15:00:00Z"}]', "until": UNTIL},
+        adapter._HIGHEST,
+        {
+            "symbols": "{S01}",
+            "sinces": "{2020-12-10T15:00:00Z}",
+            "untils": "{" + UNTIL.isoformat() + "}",
+        },
         {"bars_2020_12"},
     ),
     (
