@@ -78,7 +78,7 @@ def test_the_highest_price_leaves_room_for_comparing_the_longest_averages() -> N
         ([bar("2020-11-27 14:30", "Infinity")], "a price is not a finite number"),
         ([bar("2020-11-27 14:30", "0")], "a price is zero or negative"),
         ([bar("2020-11-27 14:30", "1", low="2")], "outside low..high"),
-        ([bar("2020-11-27 14:30", "10000000")], "below 10,000,000 only"),
+        ([bar("2020-11-27 14:30", "10000000")], "give prices below 10,000,000"),
         ([bar("2020-11-27 14:30", "0.0000004")], "less than a millionth"),
     ],
 )

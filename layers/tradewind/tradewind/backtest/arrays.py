@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -95,39 +96,44 @@ def arrays_of(
     for bar in known:
         if (fault := bar_fault(bar)) is not None:
             raise InvalidInputError(f"{symbol} {to_iso(bar.start)}: {fault}")
-    prices = np.array(
-        [(float(b.open), float(b.high), float(b.low), float(b.close)) for b in known]
-    ).reshape(-1, 4)
     start = np.array([int(bar.start.timestamp()) for bar in known], np.int64)
     repeated = np.flatnonzero(np.diff(start) == 0)
     if len(repeated):
         minute = to_iso(known[int(repeated[0])].start)
         raise InvalidInputError(f"{symbol} {minute}: two bars of one minute")
+    prices = [
+        [millionths(price, f"{symbol} {to_iso(bar.start)}") for price in _prices(bar)]
+        for bar in known
+    ]
     return assembled(
         symbol,
         start,
-        integer_prices(prices, symbol),
+        list(np.array(prices, np.int64).reshape(-1, 4).T),
         np.array([bar.volume for bar in known], np.int64),
         calendar,
         regular_only=regular_only,
     )
 
 
-def integer_prices(usd: NDArray[np.float64], name: str) -> NDArray[np.int64]:
-    """USD as millionths, rounded to the nearest; ``name`` begins the line that refuses a price
-    that is too high, or too low to be told from zero."""
-    if usd.size and not usd.max() < MOST_PRICE:
-        raise InvalidInputError(f"{name}: a price of {usd.max():g} USD; below {MOST_PRICE:,} only")
-    scaled = np.rint(usd * PRICE_SCALE).astype(np.int64)
-    if usd.size and not scaled.min() > 0:
-        raise InvalidInputError(f"{name}: a price of {usd.min():g} USD is less than a millionth")
+def millionths(usd: Decimal, where: str) -> int:
+    """A price as an integer, the nearest one, half of one up; ``where`` begins the line that
+    refuses a price that is too high, or too low to be told from zero."""
+    if usd >= MOST_PRICE:
+        raise InvalidInputError(f"{where}: a price of {usd} USD; give prices below {MOST_PRICE:,}")
+    scaled = int((usd * PRICE_SCALE).to_integral_value(ROUND_HALF_UP))
+    if scaled < 1:
+        raise InvalidInputError(f"{where}: a price of {usd} USD is less than a millionth")
     return scaled
+
+
+def _prices(bar: Bar) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    return bar.open, bar.high, bar.low, bar.close
 
 
 def assembled(
     symbol: str,
     start: NDArray[np.int64],
-    prices: NDArray[np.int64],
+    prices: Sequence[NDArray[np.int64]],
     volume: NDArray[np.int64],
     calendar: SessionTable,
     *,
@@ -135,7 +141,7 @@ def assembled(
 ) -> BarArrays:
     """Columns that are already checked and ascending, with their sessions found.
 
-    ``prices`` [n, 4]: open, high, low, close. InvalidInputError where no bar is left,
+    ``prices``: open, high, low, close. InvalidInputError where no bar is left,
     OutsideCalendarError for days that the calendar does not know.
     """
     days, of_bar = _runs(_new_york_days(start))
@@ -154,13 +160,14 @@ def assembled(
     def column(values: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.ascontiguousarray(values if everything else values[kept])
 
+    opened, high, low, close = map(column, prices)
     return BarArrays(
         symbol,
         column(start),
-        column(prices[:, 0]),
-        column(prices[:, 1]),
-        column(prices[:, 2]),
-        column(prices[:, 3]),
+        opened,
+        high,
+        low,
+        close,
         column(volume),
         session.astype(np.int32),
         minute[kept].astype(np.int32),

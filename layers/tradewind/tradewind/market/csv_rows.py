@@ -93,12 +93,15 @@ class RowReader:
         self, header: Sequence[str], name: str, symbol: str, label: Label, timezone: ZoneInfo
     ) -> None:
         places = _places(header, name)
+        # Of time, open, high, low, close, volume.
+        self.columns = tuple(places)
         self.time_column = places[0]
-        self._width = len(header)
+        self.width = len(header)
         self._take = itemgetter(*places)
         self._symbol = symbol
         self._timezone = timezone
-        self._shift = MINUTE if label == "end" else timedelta()
+        # What to take from a row's time for its bar's start, apart from the zone.
+        self.shift = MINUTE if label == "end" else timedelta()
         # What to take from a wall-clock time of a day ("2020-11-12 ") to have its bar's start in
         # UTC; days on which the clocks change are absent.
         self._to_start: dict[str, timedelta] = {}
@@ -112,7 +115,7 @@ class RowReader:
             return RowFault(row, error.code, str(error))
 
     def _bar(self, cells: Sequence[str]) -> Bar:
-        if len(cells) != self._width:
+        if len(cells) != self.width:
             self._check_width(cells)
         moment, opened, high, low, close, volume = map(str.strip, self._take(cells))
         prices = self._prices
@@ -130,16 +133,16 @@ class RowReader:
         )
 
     def _check_width(self, cells: Sequence[str]) -> None:
-        if len(cells) < self._width:
+        if len(cells) < self.width:
             code, hint = RowReason.TOO_FEW_COLUMNS, ""
-        elif any(map(str.strip, cells[self._width :])):
+        elif any(map(str.strip, cells[self.width :])):
             # 1,000 without quotes would be read as 1.
             code = RowReason.TOO_MANY_COLUMNS
             hint = "; numbers are written without commas between their digits"
         else:
             return
         raise _UnreadableError(
-            code, f"has {len(cells)} columns where the header has {self._width}{hint}"
+            code, f"has {len(cells)} columns where the header has {self.width}{hint}"
         )
 
     def _start(self, text: str) -> datetime:
@@ -160,10 +163,10 @@ class RowReader:
         try:
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is not None:
-                return moment.astimezone(UTC) - self._shift
-            offset = self._offset_on(moment)
-            if offset is not None:
-                self._to_start[text[:_DAY]] = offset + self._shift
+                return moment.astimezone(UTC) - self.shift
+            to_start = self.to_start_on(moment)
+            if to_start is not None:
+                self._to_start[text[:_DAY]] = to_start
             moment = moment.replace(tzinfo=self._timezone)
             # When the clocks change, the two folds of a wall-clock time have different offsets.
             if moment.utcoffset() != moment.replace(fold=1).utcoffset():
@@ -172,21 +175,23 @@ class RowReader:
                     f"time {text!r} does not exist or exists twice in {self._timezone.key}, where "
                     "the clocks change that day; give times with an offset",
                 )
-            return moment.astimezone(UTC) - self._shift
+            return moment.astimezone(UTC) - self.shift
         except (ValueError, OverflowError) as error:
             raise _UnreadableError(
                 RowReason.TIME_NOT_UNDERSTOOD, f"time {text!r} cannot be read"
             ) from error
 
-    def _offset_on(self, moment: datetime) -> timedelta | None:
-        """The zone's offset on the day of a naive time; None when the clocks change that day."""
+    def to_start_on(self, moment: datetime) -> timedelta | None:
+        """What to take from a wall-clock time of a naive moment's day to have its bar's start in
+        UTC; None when the clocks change that day."""
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         offsets = {
             (midnight + timedelta(hours=hour)).replace(tzinfo=self._timezone, fold=fold).utcoffset()
             for hour in range(25)
             for fold in (0, 1)
         }
-        return offsets.pop() if len(offsets) == 1 else None
+        offset = offsets.pop() if len(offsets) == 1 else None
+        return None if offset is None else offset + self.shift
 
     def _price(self, text: str) -> Decimal:
         if not _NUMBER(text):
