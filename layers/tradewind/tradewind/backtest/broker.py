@@ -6,7 +6,7 @@ has the assumptions in plain words. Nothing here knows a later bar than the one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,7 +27,7 @@ from tradewind.orders.model import (
 )
 from tradewind.orders.prices import ceil_to_tick, floor_to_tick, tick_size
 from tradewind.portfolio.accounting import apply_fill, flat
-from tradewind.portfolio.executions import Execution, Purpose
+from tradewind.portfolio.executions import Execution, Purpose, in_time_order
 from tradewind.portfolio.model import Holding
 from tradewind.risk.closed_trips import RecentTrade
 
@@ -70,6 +70,24 @@ class SimulatedBroker:
         self.trades: list[RecentTrade] = []
         # execution_id -> the open that lay beyond the stop, where the market jumped over it
         self.gaps: dict[str, Decimal] = {}
+
+    def take_over(
+        self,
+        executions: Sequence[Execution],
+        trades: Sequence[RecentTrade],
+        closes: Mapping[str, Decimal],
+    ) -> None:
+        """What was bought before and is held still, its cash spent already, valued at ``closes``
+        (USD, by symbol; at the last execution where there is none)."""
+        for execution in in_time_order(executions):
+            symbol = execution.symbol
+            before = self._holdings.get(symbol) or flat(symbol, execution.strategy)
+            self._holdings[symbol] = apply_fill(before, execution.as_fill())[0]
+            self._prices[symbol] = execution.price
+            self.executions.append(execution)
+        self._prices.update(closes)
+        self.trades += trades
+        self._last_equity = self.equity
 
     # -- what is told -----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -20,12 +20,16 @@ class Market:
     """Regular-session bars of some symbols, and the ledger of the minutes without one.
 
     ``bars`` in any order, split-adjusted to one price level; those of other symbols or outside
-    regular hours do not count. InvalidInputError for a bar that cannot be true and for two bars of
-    one minute that differ.
+    regular hours do not count. ``daily``: ranges of sessions that the bars do not hold whole.
+    InvalidInputError for a bar that cannot be true and for two bars of one minute that differ.
     """
 
     def __init__(
-        self, bars: Iterable[Bar], symbols: Collection[str], calendar: SessionTable
+        self,
+        bars: Iterable[Bar],
+        symbols: Collection[str],
+        calendar: SessionTable,
+        daily: Mapping[str, Sequence[DailyBar]] | None = None,
     ) -> None:
         self._calendar = calendar
         self._symbols = tuple(sorted(symbols))
@@ -40,7 +44,10 @@ class Market:
             symbol: [own[start] for start in self._starts[symbol]]
             for symbol, own in by_symbol.items()
         }
-        self._daily = {symbol: _daily(own, calendar) for symbol, own in self._bars.items()}
+        self._daily = {
+            symbol: _daily(own, calendar, (daily or {}).get(symbol, ()))
+            for symbol, own in self._bars.items()
+        }
         self._ledger = GapLedger(calendar)
         self._asked_until: date | None = None
 
@@ -124,14 +131,18 @@ def _check(bar: Bar, known: Bar | None) -> None:
         raise InvalidInputError(f"{bar.symbol} {to_iso(bar.start)}: two bars that differ")
 
 
-def _daily(bars: Sequence[Bar], calendar: SessionTable) -> list[DailyBar]:
+def _daily(
+    bars: Sequence[Bar], calendar: SessionTable, earlier: Sequence[DailyBar]
+) -> list[DailyBar]:
+    """The ranges by session; ``earlier`` ones count before those of the bars, which may begin in
+    the middle of a session."""
     by_day: dict[date, list[Bar]] = {}
     for bar in bars:
         session = calendar.session_of(bar.start)
         if session is not None:
             by_day.setdefault(session.date, []).append(bar)
-    return [
-        DailyBar(
+    made = {
+        day: DailyBar(
             own[0].symbol,
             day,
             own[0].open,
@@ -140,4 +151,6 @@ def _daily(bars: Sequence[Bar], calendar: SessionTable) -> list[DailyBar]:
             own[-1].close,
         )
         for day, own in by_day.items()
-    ]
+    }
+    made |= {day.session: day for day in earlier}
+    return [made[day] for day in sorted(made)]

@@ -11,6 +11,7 @@ from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 from tradewind.risk.closed_trips import closed_trips
 from tradewind.risk.equity import EquityMark, change_since_close, next_mark
+from tradewind.risk.locks import Lock
 from tradewind.risk.protections import EquityChange, Protected, ProtectionSettings, protect
 
 # The shortest session there is (a half-day), in minutes, and the most days from one to the next.
@@ -21,13 +22,20 @@ NOTHING_MOVED = Decimal(0)
 
 
 class StandingProtections:
-    """What was locked stays locked until its end; the peak is the highest since the start."""
+    """What was locked stays locked until its end; the peak is the highest since the start, or
+    since that of ``mark``."""
 
-    def __init__(self, settings: ProtectionSettings, calendar: SessionTable) -> None:
+    def __init__(
+        self,
+        settings: ProtectionSettings,
+        calendar: SessionTable,
+        mark: EquityMark | None = None,
+        locks: tuple[Lock, ...] = (),
+    ) -> None:
         self._settings = settings
         self._calendar = calendar
-        self._mark: EquityMark | None = None
-        self._standing = Protected()
+        self._mark = mark
+        self._standing = Protected(locks)
         self._around: tuple[Session, ...] = ()
 
     def begin(self, session: Session) -> None:

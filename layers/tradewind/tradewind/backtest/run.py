@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+from tradewind.backtest.beginning import MONEY_ALONE, Beginning
 from tradewind.backtest.book import (
     RulesInForce,
     bars_seen,
@@ -80,23 +81,28 @@ def run(
     calendar: SessionTable,
     slippage: Decimal = SLIPPAGE,
     minutes: int | None = None,
+    beginning: Beginning = MONEY_ALONE,
 ) -> BacktestResult:
-    """Trade ``sessions`` (oldest first) with ``cash`` USD from their start.
+    """Trade ``sessions`` (oldest first) with ``cash`` USD, and what ``beginning`` says of the time
+    before, from their start.
 
     ``bars``: regular minutes of the symbols in ``strategies``, at one price level; those before the
     first session are history. ``slippage`` is a fraction of the price on each side. ``minutes``: of
     each session only so many from its open, as a replay has it. InvalidInputError for bars that
     cannot be true, sessions out of order and amounts that make no sense.
     """
+    if not sessions:
+        raise InvalidInputError("a backtest needs a session to trade")
     if any(one.date >= other.date for one, other in pairwise(sessions)):
         raise InvalidInputError("sessions have to be in order, each once")
     backtest = _Backtest(
-        Market(bars, strategies, calendar),
+        Market(bars, strategies, calendar, beginning.daily),
         SimulatedBroker(cash, slippage),
         strategies,
         rules,
-        calendar,
+        StandingProtections(rules.protections, calendar, beginning.mark, beginning.locks),
     )
+    backtest.begin(beginning, sessions)
     for session in sessions:
         backtest.trade_session(session, session.minutes if minutes is None else minutes)
     return backtest.result()
@@ -109,16 +115,25 @@ class _Backtest:
         broker: SimulatedBroker,
         strategies: Mapping[str, Strategy],
         rules: RulesInForce,
-        calendar: SessionTable,
+        protections: StandingProtections,
     ) -> None:
         self._market = market
         self._broker = broker
         self._strategies = strategies
         self._rules = rules
-        self._protections = StandingProtections(rules.protections, calendar)
+        self._protections = protections
         self._decisions: list[Decision] = []
         self._intents: list[OrderIntent] = []
         self._equity: list[EquityAt] = []
+
+    def begin(self, beginning: Beginning, sessions: Sequence[Session]) -> None:
+        """Positions are worth their newest close before the first session."""
+        closes = {
+            symbol: bars[-1].close
+            for symbol in {one.symbol for one in beginning.executions}
+            if (bars := self._market.newest(symbol, sessions[0].open - MINUTE, 1))
+        }
+        self._broker.take_over(beginning.executions, beginning.trades, closes)
 
     def trade_session(self, session: Session, minutes: int) -> None:
         self._market.prepare(session)

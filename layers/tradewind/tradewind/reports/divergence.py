@@ -18,6 +18,8 @@ from decimal import Decimal
 # Two trades in a symbol whose entries were decided on this close to each other are the same trade.
 SAME_TRADE = timedelta(minutes=5)
 
+_NONE = Decimal(0)
+
 
 @dataclass(frozen=True, slots=True)
 class ComparedTrade:
@@ -40,48 +42,128 @@ class ComparedTrade:
 
 
 @dataclass(frozen=True, slots=True)
-class Divergence:
-    """``matched``: trades that both made; the two others are of one side alone."""
+class TradeDivergence:
+    """One trade of both sides, or of one alone (the other is None), and the parts of the difference
+    in its profit. ``entry_decided_at``: live's, where live made it."""
 
-    signal: Decimal
-    fill: Decimal
-    cost: Decimal
-    timing: Decimal
-    matched: int
-    only_live: int
-    only_backtest: int
+    symbol: str
+    entry_decided_at: datetime
+    live: ComparedTrade | None
+    backtest: ComparedTrade | None
+    signal: Decimal = _NONE
+    fill: Decimal = _NONE
+    cost: Decimal = _NONE
+    timing: Decimal = _NONE
 
     @property
     def total(self) -> Decimal:
         return self.signal + self.fill + self.cost + self.timing
 
 
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Trade by trade, by the time their entries were decided."""
+
+    trades: Sequence[TradeDivergence]
+
+    @property
+    def signal(self) -> Decimal:
+        return sum((one.signal for one in self.trades), _NONE)
+
+    @property
+    def fill(self) -> Decimal:
+        return sum((one.fill for one in self.trades), _NONE)
+
+    @property
+    def cost(self) -> Decimal:
+        return sum((one.cost for one in self.trades), _NONE)
+
+    @property
+    def timing(self) -> Decimal:
+        return sum((one.timing for one in self.trades), _NONE)
+
+    @property
+    def total(self) -> Decimal:
+        return self.signal + self.fill + self.cost + self.timing
+
+    @property
+    def matched(self) -> int:
+        """Trades that both made."""
+        return sum(1 for one in self.trades if one.live and one.backtest)
+
+    @property
+    def only_live(self) -> int:
+        return sum(1 for one in self.trades if one.backtest is None)
+
+    @property
+    def only_backtest(self) -> int:
+        return sum(1 for one in self.trades if one.live is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that was not compared, or that only one side knows, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The backtest of a session, as far as there could be one.
+
+    ``trades``: its round trips, what is open at the end valued at the last price; None: there was
+    no backtest, and ``not_compared`` says why. ``symbols``: those that were compared.
+    ``not_compared``: what was left out on both sides. ``unlike``: what the backtest did not know;
+    its effect is part of the difference. ``decisions``: of live trading, in these symbols;
+    ``alike``: those with the backtest's action and reason code.
+    """
+
+    trades: Sequence[ComparedTrade] | None
+    symbols: frozenset[str] = frozenset()
+    not_compared: Sequence[Remark] = ()
+    unlike: Sequence[Remark] = ()
+    decisions: int = 0
+    alike: int = 0
+
+
 def divergence(live: Sequence[ComparedTrade], backtest: Sequence[ComparedTrade]) -> Divergence:
     """Live's profit less the backtest's, split."""
     pairs, only_live, only_backtest = _matched(live, backtest)
-    signal = sum((one.profit for one in only_live), Decimal(0)) - sum(
-        (one.profit for one in only_backtest), Decimal(0)
+    found = [_of_pair(ours, theirs) for ours, theirs in pairs]
+    found += [
+        TradeDivergence(one.symbol, one.entry_decided_at, one, None, signal=one.profit)
+        for one in only_live
+    ]
+    found += [
+        TradeDivergence(one.symbol, one.entry_decided_at, None, one, signal=-one.profit)
+        for one in only_backtest
+    ]
+    return Divergence(sorted(found, key=lambda one: (one.entry_decided_at, one.symbol)))
+
+
+def _of_pair(ours: ComparedTrade, theirs: ComparedTrade) -> TradeDivergence:
+    signal = timing = _NONE
+    for at_other_minute, effect in (
+        (
+            ours.entry_decided_at != theirs.entry_decided_at,
+            theirs.entry_decision_price - ours.entry_decision_price,
+        ),
+        (
+            ours.exit_decided_at != theirs.exit_decided_at,
+            ours.exit_decision_price - theirs.exit_decision_price,
+        ),
+    ):
+        if at_other_minute:
+            timing += theirs.quantity * effect
+        else:
+            signal += theirs.quantity * effect
+    fill = theirs.quantity * (_slipped(ours) - _slipped(theirs))
+    fill += (ours.quantity - theirs.quantity) * (ours.exit_price - ours.entry_price)
+    cost = theirs.cost - ours.cost
+    return TradeDivergence(
+        ours.symbol, ours.entry_decided_at, ours, theirs, signal, fill, cost, timing
     )
-    fill = cost = timing = Decimal(0)
-    for ours, theirs in pairs:
-        for at_other_minute, effect in (
-            (
-                ours.entry_decided_at != theirs.entry_decided_at,
-                theirs.entry_decision_price - ours.entry_decision_price,
-            ),
-            (
-                ours.exit_decided_at != theirs.exit_decided_at,
-                ours.exit_decision_price - theirs.exit_decision_price,
-            ),
-        ):
-            if at_other_minute:
-                timing += theirs.quantity * effect
-            else:
-                signal += theirs.quantity * effect
-        fill += theirs.quantity * (_slipped(ours) - _slipped(theirs))
-        fill += (ours.quantity - theirs.quantity) * (ours.exit_price - ours.entry_price)
-        cost += theirs.cost - ours.cost
-    return Divergence(signal, fill, cost, timing, len(pairs), len(only_live), len(only_backtest))
 
 
 def _slipped(trade: ComparedTrade) -> Decimal:
