@@ -24,9 +24,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         logger.info("no report is due", extra={"scheduled_time": event["scheduled_time"]})
         return {"session": None}
     report = make_report(
-        bootstrap.account_name(), day, database=bootstrap.database(), sessions=default_table()
+        bootstrap.account().account,
+        day,
+        database=bootstrap.database(),
+        sessions=default_table(),
+        deployed=bootstrap.deployed(),
     )
-    stored = store_report(report, bootstrap.report_store()).as_payload()
+    stored = store_report(report, bootstrap.report_store(), bootstrap.database()).as_payload()
     logger.info("reported", extra=stored)
     return stored
 

@@ -30,7 +30,8 @@ DELETE FROM account_snapshots; DELETE FROM trade_events; DELETE FROM alerts_log;
 DELETE FROM alerts; DELETE FROM outbox; DELETE FROM cash_activities; DELETE FROM cash_reckonings;
 DELETE FROM switch_changes; DELETE FROM locks; DELETE FROM equity_marks;
 DELETE FROM account_configurations;
-DELETE FROM position_splits; DELETE FROM paper_runs; DELETE FROM live_approvals
+DELETE FROM position_splits; DELETE FROM paper_runs; DELETE FROM live_approvals;
+DELETE FROM session_divergences
 """
 
 

@@ -40,7 +40,7 @@ LOGINS = {
     "LogTrades": "tw_record",
     "RecordAlert": "tw_record",
     "QueryApi": "tw_read",
-    "DailyReport": "tw_read",
+    "DailyReport": "tw_report",
     "MaintainDatabase": "tw_maintain",
     "MigrateSchema": "tradewind",
 }

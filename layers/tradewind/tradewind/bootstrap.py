@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tradewind.use_cases.place_order import Submitter
     from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
     from tradewind.use_cases.predict_trend import TrendModel
+    from tradewind.use_cases.reference_backtest import Deployed
     from tradewind.use_cases.refresh_broker_token import BrokerSecret, TokenIssuer
 
 # Every AWS call has its own time limits; the SDK's own retries are few and jittered.
@@ -205,11 +206,6 @@ def report_store() -> ReportStore:
     return S3ReportStore(client("s3"), environment().text("ARCHIVE_BUCKET"))
 
 
-def account_name() -> str:
-    """Whose records are read, for a function that needs nothing else of the account."""
-    return environment().text("ACCOUNT")
-
-
 def bar_retention_months() -> int:
     """Whole months of bars before the current one that stay in PostgreSQL; 0: all."""
     return environment().integer("BAR_RETENTION_MONTHS", 0)
@@ -343,6 +339,18 @@ def risk_rules() -> RiskRules:
         ),
         protections=ProtectionSettings.without(told.protections_off),
         restrictions=parse_restrictions(told.restricted_symbols),
+    )
+
+
+def deployed() -> Deployed:
+    """What a session is traded by, for the backtest beside it."""
+    from tradewind.backtest.book import RulesInForce
+    from tradewind.use_cases.reference_backtest import Deployed
+
+    rules = risk_rules()
+    return Deployed(
+        strategies(),
+        RulesInForce(rules.limits, rules.protections, rules.restrictions, allotments()),
     )
 
 

@@ -56,17 +56,27 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="FILE",
     help="Write the whole report to this file as JSON.",
 )
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the deployment, such as SmaFast=10, for the backtest of the session; "
+    "default: the template's. May be given several times.",
+)
 @_common
 def report(
     day: str,
     html_file: Path | None,
     json_file: Path | None,
+    parameters: tuple[str, ...],
     account: str | None,
     state: Path | None,
     database: str | None,
 ) -> None:
-    """Trades, profit and loss, drawdown, implementation shortfall, refusals, alerts and what is
-    left of a session, from the store of record. Says the main figures; the files hold all of it.
+    """Trades, profit and loss, drawdown, stops and gaps, implementation shortfall, refusals by
+    reason, the difference from a backtest of the same bars, alerts and what is left of a session,
+    from the store of record. Says the main figures; the files hold all of it.
 
     \b
     Examples:
@@ -79,7 +89,7 @@ def report(
         check_output_file("--json", json_file)
         from tradewind_local.report_commands.run_report import run_report  # a second of imports
 
-        run_report(day, account, state, database, html_file, json_file)
+        run_report(day, account, state, database, html_file, json_file, parameters)
 
 
 @click.command("export", epilog=_EXIT_CODES, short_help="Closed trades or tax lots as CSV.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,16 +12,18 @@ from zoneinfo import ZoneInfo
 import click
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.errors import InvalidInputError
-from tradewind.market.session_table import default_table
+from tradewind.market.session_table import SessionTable, default_table
 from tradewind.portfolio.round_trips import round_trips
 from tradewind.portfolio.tax_lots import tax_lots
 from tradewind.reports.daily import DailyReport
 from tradewind.reports.exports import LOT_COLUMNS, TRADE_COLUMNS, lot_rows, trade_rows
 from tradewind.reports.html import report_html
+from tradewind.reports.ports import Period
 from tradewind.use_cases.daily_report import make_report
 
 from tradewind_local.json_file import write_json_file
 from tradewind_local.output_file import write_output_file
+from tradewind_local.report_commands.deployed import deployed_by
 from tradewind_local.report_commands.recorded import recorded
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -33,12 +36,18 @@ def run_report(
     database: str | None,
     html_file: Path | None,
     json_file: Path | None,
+    parameters: Sequence[str],
 ) -> None:
     """Make a session's report, write the files asked for and say the main figures."""
-    session = _date("--date", day)
+    session, sessions = _date("--date", day), default_table()
     with recorded(state, database) as records:
+        chosen = _account(records, account)
         report = make_report(
-            _account(records, account), session, database=records, sessions=default_table()
+            chosen,
+            session,
+            database=records,
+            sessions=sessions,
+            deployed=deployed_by(parameters, _decided(records, chosen, session, sessions)),
         )
     if html_file is not None:
         write_output_file("--html", html_file, report_html(report))
@@ -98,14 +107,39 @@ def _figures(report: DailyReport) -> list[str]:
             f"Equity: {statement.equity_before:,.2f} -> {statement.equity_now:,.2f} USD"
             + ("" if daily is None else f" ({daily * 100:+.2f} % without transfers)")
         )
-    broken = sum(1 for one in report.trades if one.kept is False)
+    broken = sum(1 for one in report.trades if one.within is False)
     lines += [
         f"Exits below stop or gap by more than allowed: {broken}",
-        report.slippage,
+        report.slippage.sentence,
+        _divergence(report),
         f"Refusals: {sum(one.count for one in report.refusals)}; positions left: "
         f"{len(report.positions_left)}; alerts: {len(report.alerts)}",
     ]
     return lines
+
+
+def _divergence(report: DailyReport) -> str:
+    one, points = report.divergence, report.divergence_basis_points
+    if one is None:
+        return "Not compared with a backtest: " + "; ".join(
+            f"{remark.what}: {remark.why}" for remark in report.reference.not_compared
+        )
+    return (
+        f"Less a backtest of the same bars: {one.total:+,.2f} USD"
+        + ("" if points is None else f" ({points:+.2f} basis points of equity)")
+        + f"; decisions alike: {report.reference.alike} of {report.reference.decisions}"
+    )
+
+
+def _decided(
+    records: PostgresDatabase, account: str, day: date, sessions: SessionTable
+) -> list[str]:
+    session = sessions.session_on(day)
+    if session is None:
+        return []
+    with records.reporting() as reads:
+        period = Period(session, sessions.previous(day).close)
+        return [one.symbol for one in reads.decided_symbols(account, period)]
 
 
 def _account(records: PostgresDatabase, asked: str | None) -> str:

@@ -71,8 +71,15 @@ RIGHTS = {
         **dict.fromkeys(("bar_traces", "empty_looks", "split_factors", "suspected_splits"), "S"),
         **dict.fromkeys(("account_snapshots", "locks"), "S"),
         **dict.fromkeys(("decisions", "order_intents", "trades", "cash_activities"), "S"),
-        "alerts": "S",
-        "position_splits": "S",
+        **dict.fromkeys(("alerts", "equity_marks", "position_splits"), "S"),
+        "alembic_version": "S",
+    },
+    "tw_report": {
+        **dict.fromkeys(("bars", "split_factors", "suspected_splits", "cycles", "orders"), "S"),
+        **dict.fromkeys(("positions", "account_snapshots", "locks", "decisions"), "S"),
+        **dict.fromkeys(("order_intents", "trades", "cash_activities", "alerts"), "S"),
+        **dict.fromkeys(("equity_marks", "position_splits"), "S"),
+        "session_divergences": "SIU",
         "alembic_version": "S",
     },
     "tw_trade": {
@@ -111,6 +118,7 @@ RIGHTS = {
         **dict.fromkeys(("paper_runs", "live_approvals"), "SI"),
         **dict.fromkeys(("cycles", "order_intents", "trades", "paper_trades", "positions"), "S"),
         **dict.fromkeys(("account_snapshots", "alerts", "alerts_log", "switch_changes"), "S"),
+        "session_divergences": "S",
         "alembic_version": "S",
     },
     # It changes bars through the functions below alone.

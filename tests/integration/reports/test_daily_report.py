@@ -10,10 +10,14 @@ from decimal import Decimal as D
 
 import pytest
 from tradewind.adapters.postgres.database import PostgresDatabase
+from tradewind.backtest.book import RulesInForce
 from tradewind.errors import InvalidInputError
 from tradewind.market.session_table import default_table
 from tradewind.orders.model import IntentKind, Side
+from tradewind.reports.daily import DailyReport
+from tradewind.strategies.sma_crossover import SmaCrossover
 from tradewind.use_cases.daily_report import due_session, make_report, store_report
+from tradewind.use_cases.reference_backtest import Deployed
 
 from tests.integration.postgres.rows import (
     ACCOUNT,
@@ -45,6 +49,17 @@ class Shelf:
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         self.objects[key] = (body, content_type)
+
+
+def reported(connected: Connected, account: str = ACCOUNT, day: date = SESSION) -> DailyReport:
+    """By a login that may only read."""
+    return make_report(
+        account,
+        day,
+        database=connected("tw_read"),
+        sessions=default_table(),
+        deployed=Deployed({"AAPL": SmaCrossover(20, 50)}, RulesInForce()),
+    )
 
 
 @pytest.fixture
@@ -88,15 +103,16 @@ def traded(database: PostgresDatabase) -> PostgresDatabase:
 def test_the_records_of_a_session_become_its_report(
     traded: PostgresDatabase, connected: Connected
 ) -> None:
-    report = make_report(ACCOUNT, SESSION, database=connected("tw_read"), sessions=default_table())
+    report = reported(connected)
     statement = report.statement
     assert statement is not None
     # (117.70 - 119.58) x 10
     assert (statement.realised, statement.fees_and_other) == (D("-18.80"), D("-0.02"))
     assert (statement.unexplained, statement.equity_now) == (D("0.00"), D("99981.18"))
     (trade,) = report.trades
-    # through the stop, not over it: 0.04 below, allowed 0.01 + 0.05887 a share
-    assert (trade.trip.gap_loss, trade.trip.exit_slippage, trade.kept) == (D(0), D("0.40"), True)
+    # through the stop, not over it: 0.04 below, allowed 0.01 + 0.023548 a share
+    assert (trade.trip.gap_loss, trade.trip.exit_slippage) == (D(0), D("0.40"))
+    assert trade.within is False
     assert [(one.purpose, one.usd) for one in report.shortfalls] == [
         ("entry", D("0.4990")), ("stop", D("0.40")),
     ]  # fmt: skip
@@ -104,11 +120,10 @@ def test_the_records_of_a_session_become_its_report(
 
 def test_stored_twice_it_is_the_same(traded: PostgresDatabase, connected: Connected) -> None:
     shelf = Shelf()
-    database = connected("tw_read")
+    database = connected("tw_report")
 
     def store() -> None:
-        report = make_report(ACCOUNT, SESSION, database=database, sessions=default_table())
-        stored = store_report(report, shelf)
+        stored = store_report(reported(connected), shelf, database)
         assert stored.as_payload() == {
             "session": "2020-11-12",
             "html_key": "reports/paper/2020-11-12.html",
@@ -139,12 +154,12 @@ def test_what_cannot_be_reported_is_said(
     traded: PostgresDatabase, connected: Connected, account: str, day: date, said: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=said):
-        make_report(account, day, database=connected("tw_read"), sessions=default_table())
+        reported(connected, account, day)
 
 
 def test_without_any_account_there_is_none(connected: Connected) -> None:
     with pytest.raises(InvalidInputError, match="there is none"):
-        make_report("paper", SESSION, database=connected("tw_read"), sessions=default_table())
+        reported(connected)
 
 
 CALLS = [
@@ -176,6 +191,6 @@ def test_an_exit_intent_of_another_day_is_no_part_of_it(
         later = an_intent("tw-later", kind=IntentKind.EXIT, session=date(2020, 11, 13))
         stores.intents.add([later])
         tell_orders(stores, [an_order("o-9", client_order_id="tw-later", side=Side.SELL)], CLOSE)
-    report = make_report(ACCOUNT, SESSION, database=connected("tw_read"), sessions=default_table())
+    report = reported(connected)
     assert report.refusals == []
     assert len(report.shortfalls) == 2

@@ -37,12 +37,21 @@ def handler(
     address: Callable[[str], DatabaseAddress],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Handler]:
-    where = address("tw_read")
+    where = address("tw_report")
     variables = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
         "ACCOUNT": "paper",
+        "DEPLOYMENT": "tests",
+        "TRADING_MODE": "paper",
+        "SYMBOLS": "AAPL,MSFT",
+        "SMA_FAST": "20",
+        "SMA_SLOW": "50",
+        "HOLD_OVERNIGHT": "false",
+        "MAX_ORDERS_PER_DAY": "200",
+        "MAX_NOTIONAL_PER_ORDER": "30000",
+        "MAX_NOTIONAL_PER_DAY": "2000000",
         "DATABASE_HOST": where.host,
         "DATABASE_PORT": str(where.port),
         "DATABASE_NAME": where.name,
@@ -56,7 +65,8 @@ def handler(
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     built = (
         *(bootstrap.environment, bootstrap.client),
-        *(bootstrap.report_store, bootstrap.database),
+        *(bootstrap.report_store, bootstrap.database, bootstrap.account),
+        *(bootstrap.strategies, bootstrap.allotments, bootstrap.risk_rules),
     )
     for builder in built:
         builder.cache_clear()

@@ -43,6 +43,7 @@ from tradewind_local.exchange.process import ExchangeProcess
 from tests.fakes import FakeClock, FakeControl
 from tests.integration.conftest import Ask
 from tests.integration.use_cases.books import Books, Wisher
+from tests.unit.reports.trading_day import NO_BACKTEST
 
 FILE = Path(__file__).resolve().parents[4] / "shared/data/bars_1min/lean"
 FILE = FILE / "AAPL_20140605_20140609_split7for1.csv"
@@ -303,7 +304,7 @@ def test_a_strategy_leaves_when_it_would_have_without_the_split(
     ]  # fmt: skip
 
     held_at_open = holdings_at(records.executions, period.since, records.splits)
-    statement = daily_report("paper", period, records).statement
+    statement = daily_report("paper", period, records, NO_BACKTEST).statement
     assert statement is not None
     assert unrealised(held_at_open.values(), records.close_before) == value_before - before.cost
     assert statement.realised == earned.quantize(cents)
@@ -326,7 +327,7 @@ def test_what_is_still_held_is_valued_in_the_new_units(
     period = Period(session_of(MONDAY), session_of(FRIDAY).close)
     with desk.books.database.reporting() as reads:
         records = reads.session_records("paper", period)
-    report = daily_report("paper", period, records)
+    report = daily_report("paper", period, records, NO_BACKTEST)
     (left,) = report.positions_left
     last = [bar for bar in bars if bar.start.date() == MONDAY][-1].close
     assert (left.quantity, left.price, report.trades) == (shares * 7, last, [])

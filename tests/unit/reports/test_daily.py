@@ -11,14 +11,17 @@ from xml.etree import ElementTree
 
 import pytest
 from tradewind.alerts.model import Alert
-from tradewind.portfolio.round_trips import round_trips
+from tradewind.portfolio.round_trips import closed_out, round_trips
 from tradewind.reports.daily import DailyReport, compared, daily_report, judged
+from tradewind.reports.divergence import Reference, Remark
 from tradewind.reports.html import report_html
 from tradewind.reports.payload import decimal_text, plain
 from tradewind.reports.ports import ForeignPosition, RefusalCount
 
 from tests.unit.reports.trading_day import (
+    NO_BACKTEST,
     PERIOD,
+    SESSION,
     a_bar,
     a_flow,
     a_reading,
@@ -64,7 +67,7 @@ def the_day() -> DailyReport:
         close_before={"MSFT": D("205")},
         last_price={"MSFT": D("202.90"), "AAPL": D("87"), "IBM": D("130.50")},
     )
-    return daily_report("paper", PERIOD, day)
+    return daily_report("paper", PERIOD, day, NO_BACKTEST)
 
 
 def test_the_statement_is_explained_to_the_cent() -> None:
@@ -84,16 +87,20 @@ def test_trades_come_worst_first_and_are_judged_by_stop_and_gap() -> None:
     assert (worst.trip.symbol, worst.trip.profit_loss) == ("AAPL", D("-1203.00"))
     # down to 88.00 the market jumped: (98.50 - 88.00) x 100; the last cent is the exit's
     assert (worst.trip.gap_loss, worst.trip.exit_slippage) == (D("1050.00"), D("1.00"))
-    # a tick and 0.05 % of 88.00, for 100 shares
-    assert (worst.allowed, worst.kept) == (D("5.40"), True)
-    assert (other.trip.symbol, other.trip.profit_loss, other.kept) == ("MSFT", D("30.00"), None)
+    # a tick and 0.02 % of 88.00, for 100 shares
+    assert (worst.gap_price, worst.allowed, worst.within) == (D("88"), D("2.7600"), True)
+    # from 100.02 down to the gap, and what is allowed below it
+    assert (worst.loss, worst.most) == (D("1203.00"), D("1204.7600"))
+    assert (other.trip.symbol, other.trip.profit_loss, other.within) == ("MSFT", D("30.00"), None)
+    assert (other.loss, other.most) == (D(0), None)
 
 
 def test_an_exit_beyond_what_is_allowed_is_said_so() -> None:
     (trip,) = round_trips([bought(100, "100"), stopped(100, "98.43", "98.50")], {})
-    # allowed are 0.01 + 0.04925 a share
-    assert judged(trip).kept is False
-    assert judged(trip).allowed == D("5.925")
+    # allowed are 0.01 + 0.0197 a share
+    assert judged(trip).within is False
+    assert judged(trip).allowed == D("2.97")
+    assert (judged(trip).loss, judged(trip).most) == (D("157"), D("152.97"))
 
 
 def test_positions_left_are_valued_at_the_last_price() -> None:
@@ -121,14 +128,58 @@ def test_fees_are_spread_by_the_value_sold() -> None:
 
 def test_a_backtest_of_the_session_is_compared() -> None:
     assert the_day().divergence is None
-    assert the_day().as_payload()["divergence"] == "No backtest of this session."
+    payload = the_day().as_payload()["divergence"]
+    assert (payload["compared"], payload["basis_points"]) == (False, None)
+    assert payload["not_compared"] == [{"what": "the session", "why": "nobody decided <it>"}]
     executions = [bought(10, "100", 1), sold(10, "101", 2)]
-    backtest = compared(round_trips(executions, {}), D(0))
-    day = records(executions, last_price={"AAPL": D(101)}, flows=(a_flow("FEE", "-0.02", 3),))
-    report = daily_report("paper", PERIOD, day, backtest)
+    other = [bought(1, "100", 1, "MSFT"), sold(1, "50", 2, "MSFT")]
+    reference = Reference(
+        "paper",
+        compared(round_trips(executions, {}), D(0)),
+        frozenset({"AAPL"}),
+        (Remark("MSFT", "it needs predictions"),),
+        (Remark("3 minutes", "were never decided"),),
+        decisions=780,
+        alike=777,
+    )
+    day = records(
+        [*executions, *other],
+        last_price={"AAPL": D(101), "MSFT": D(50)},
+        flows=(a_flow("FEE", "-0.0106", 3),),
+        readings=(a_reading(1, "10000", "10000"), a_reading(395, "9960", "10000")),
+    )
+    report = daily_report("paper", PERIOD, day, reference)
     assert report.divergence is not None
-    assert (report.divergence.cost, report.divergence.total) == (D("-0.02"), D("-0.02"))
-    assert "trades of both 1" in report_html(report)
+    # fees by value sold: 1010 of 1060; MSFT's loss is in neither side
+    assert (report.divergence.cost, report.divergence.total) == (D("-0.0101"), D("-0.0101"))
+    assert report.divergence_basis_points == D("-0.0101")
+    payload = report.as_payload()["divergence"]
+    assert payload["trades"][0]["live"]["exit_price"] == "101"
+    assert (payload["total"], payload["matched"], payload["decisions_alike"]) == ("-0.0101", 1, 777)
+    said = words(report)
+    for wanted in (
+        "-0.01 basis points of the equity",
+        "trades of both 1",
+        "10 from 100.00 to 101.00: +9.99",
+        "MSFT it needs predictions",
+        "3 minutes were never decided",
+        "Of 780 decisions in them 777 had",
+    ):
+        assert wanted in said, wanted
+
+
+def test_what_is_open_is_valued_on_both_sides() -> None:
+    """Live bought 10 at 100.00, the backtest 9 at 100.10; the last price is 102."""
+    ours, theirs = bought(10, "100", 1), bought(9, "100.10", 1, decision_price=D(100))
+    last = {"AAPL": D(102)}
+    valued = closed_out([theirs], last, SESSION.last_bar)
+    reference = Reference(
+        "paper", compared(round_trips(valued, {}), D(0)), frozenset({"AAPL"}), decisions=1, alike=1
+    )
+    report = daily_report("paper", PERIOD, records([ours], last_price=last), reference)
+    assert report.divergence is not None
+    assert report.divergence.total == D("20") - 9 * D("1.90")
+    assert report.trades == []  # it was not sold
 
 
 def test_the_payload_is_json_without_a_lost_digit() -> None:
@@ -136,7 +187,10 @@ def test_the_payload_is_json_without_a_lost_digit() -> None:
     assert payload["session"]["date"] == "2020-11-12"
     assert payload["statement"]["realised"] == "-1173"
     assert payload["trades"][0]["exit_price"] == "87.99"
-    assert payload["trades"][0]["stop_kept"] is True
+    worst = payload["trades"][0]
+    assert [worst[name] for name in ("stop_price", "gap_price", "loss", "most_loss", "within")] == [
+        "98.5", "88", "1203", "1204.76", True,
+    ]  # fmt: skip
     assert payload["shortfall_summaries"][0]["is_enough"] is False
     assert payload["alerts"][1]["type"] == "stop_filled"
 
@@ -175,6 +229,10 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
+def words(report: DailyReport) -> str:
+    return " ".join(" ".join(Page(report_html(report)).words).split())
+
+
 def test_the_page_stands_alone() -> None:
     text = report_html(the_day())
     page = Page(text)
@@ -188,19 +246,19 @@ def test_the_page_stands_alone() -> None:
 
 
 def test_the_page_says_what_there_is_to_say() -> None:
-    text = report_html(the_day())
-    said = " ".join(" ".join(Page(text).words).split())
+    said = words(the_day())
     for wanted in (
         "session of 2020-11-12",
         "-1,173.00",
-        "yes: 1.00 USD below it, allowed 5.40",
-        "1,050.00",
+        # stop, gap, exit, loss, at most, gap loss
+        "98.50 88.00 87.99 1,203.00 1,204.76 1,050.00 yes: 1.00 USD below stop or gap",
         "trading_switch",
         "minutes missing <2>",
         "its stop sold 100 AAPL & more",
         "TSLA",
-        "No backtest of this session.",
-        "n = 3. Fewer than 30 orders",
+        "Nothing was compared.",
+        "nobody decided <it>",
+        "(n = 3). Fewer than 30 orders",
         "2020-11-12 09:40:06",  # New York's time of the first fill
     ):
         assert wanted in said, wanted
@@ -210,7 +268,7 @@ def test_the_page_says_what_there_is_to_say() -> None:
 
 def test_a_simulated_market_is_labelled() -> None:
     bars = {"AAPL": [replace(a_bar(1, "10", "9"), feed="simulated")]}
-    report = daily_report("paper", PERIOD, records(bars=bars))
+    report = daily_report("paper", PERIOD, records(bars=bars), NO_BACKTEST)
     assert report.simulated
     assert "SIMULATED market" in report_html(report)
 
@@ -230,7 +288,7 @@ def test_the_page_can_be_read_by_ear() -> None:
 
 
 def test_a_day_without_anything_is_a_report_too() -> None:
-    text = report_html(daily_report("paper", PERIOD, records()))
+    text = report_html(daily_report("paper", PERIOD, records(), NO_BACKTEST))
     for wanted in ("The broker was not read", "No position was closed", "Nothing was refused"):
         assert wanted in text
 
@@ -243,7 +301,7 @@ def test_only_the_twelve_symbols_that_matter_most_are_drawn() -> None:
         for one in (bought(1, "100", 1, symbol), sold(1, str(100 + n), 2, symbol))
     ]
     bars = {symbol: [a_bar(1, "100", "100", symbol)] for symbol in symbols}
-    text = report_html(daily_report("paper", PERIOD, records(executions, bars=bars)))
+    text = report_html(daily_report("paper", PERIOD, records(executions, bars=bars), NO_BACKTEST))
     assert "3 more were traded" in text
     assert "S14: price" in text
     assert "S02: price" not in text

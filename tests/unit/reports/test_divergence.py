@@ -8,7 +8,7 @@ from decimal import Decimal as D
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.reports.divergence import ComparedTrade, Divergence, divergence
+from tradewind.reports.divergence import ComparedTrade, divergence
 
 from tests.unit.reports.trading_day import at
 
@@ -69,9 +69,10 @@ def test_each_part(
 
 def test_the_nearest_entry_is_the_same_trade() -> None:
     early, late = change(entry_decided_at=at(8)), change(entry_decided_at=at(11))
-    assert divergence([late], [early, PLAIN]) == Divergence(
-        D(-100), D(0), D(0), D(0), matched=1, only_live=0, only_backtest=1
-    )
+    found = divergence([late], [early, PLAIN])
+    assert [(one.live, one.backtest) for one in found.trades] == [(None, early), (late, PLAIN)]
+    assert (found.matched, found.only_live, found.only_backtest) == (1, 0, 1)
+    assert found.signal == D(-100)
 
 
 PRICES = st.decimals("1", "100", places=2)
@@ -98,6 +99,6 @@ def test_the_parts_add_up_to_the_difference(
 ) -> None:
     parts = divergence(live, backtest)
     profit = sum((one.profit for one in live), D(0)) - sum((one.profit for one in backtest), D(0))
-    assert parts.total == profit
+    assert parts.total == profit == sum((one.total for one in parts.trades), D(0))
     assert parts.matched + parts.only_live == len(live)
     assert parts.matched + parts.only_backtest == len(backtest)

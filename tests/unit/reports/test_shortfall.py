@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
 from tradewind.portfolio.executions import Execution, Purpose
-from tradewind.reports.shortfall import ENOUGH_ORDERS, order_shortfalls, suggestion, summaries
+from tradewind.reports.shortfall import (
+    ENOUGH_ORDERS,
+    declared_slippage,
+    order_shortfalls,
+    summaries,
+)
 
 from tests.unit.reports.trading_day import bought, sold, stopped
 
@@ -70,24 +74,43 @@ def test_summaries_by_purpose_and_of_entries_and_exits_together() -> None:
     assert (told[0].mean, told[0].median) == (D(14), D(10))
 
 
-def test_a_small_n_is_not_made_into_a_figure_to_use() -> None:
-    few = [
-        bought(1, "100.05", n, order_id=str(n), decision_price=D(100))
-        for n in range(ENOUGH_ORDERS - 1)
+def orders(costs: list[str]) -> list[Execution]:
+    """One purchase each, decided at 100, that cost so many basis points."""
+    return [
+        bought(1, str(100 + D(cost) / 100), n, order_id=str(n), decision_price=D(100))
+        for n, cost in enumerate(costs)
     ]
-    text = suggestion(summaries(order_shortfalls(few)))
-    assert text == (
-        "Slippage by this session: mean 5.0 and median 5.0 basis points an order, n = 29. Fewer "
-        "than 30 orders: too few to change a backtest's slippage by."
-    )
-    enough = [*few, replace(few[0], execution_id="more", order_id="more")]
-    assert suggestion(summaries(order_shortfalls(enough))) == (
-        "Slippage for backtests by this session: mean 5.0 and median 5.0 basis points an order, "
-        "n = 30."
-    )
 
 
-def test_stops_alone_suggest_nothing() -> None:
-    assert suggestion(summaries(order_shortfalls([stopped(1, "98", "99")]))) == (
-        "No entry or exit was filled: this session suggests no slippage for backtests."
-    )
+# Declared are 2 basis points an order.
+ASSUMPTIONS = [
+    # (costs of the orders, whether the assumption holds, what is said of it)
+    ("too few", ["5"] * (ENOUGH_ORDERS - 1), None,
+     "cost 5.0 on average, 5.0 in the middle (n = 29). Fewer than 30 orders: too few"),
+    ("enough, all above", ["5"] * ENOUGH_ORDERS, False, "does not hold: assume more"),
+    ("exactly as declared", ["2"] * ENOUGH_ORDERS, True, "give or take 0.0. The assumption holds"),
+    ("cheaper", ["-1"] * ENOUGH_ORDERS, True, "cost -1.0 on average"),
+    # mean 3, standard deviation 4.1, of the mean 0.74: 3 - 1.46 is below 2, and 4 - 1.46 is not
+    ("above, by chance", ["-1", "7"] * 15, True, "cost 3.0 on average, 3.0 in the middle (n = 30)"),
+    ("above, beyond chance", ["0", "8"] * 15, False, "give or take 1.5. The assumption does not"),
+    ("nothing", [], None, "No entry or exit was filled"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("costs", "holds", "said"),
+    [row[1:] for row in ASSUMPTIONS],
+    ids=[str(row[0]) for row in ASSUMPTIONS],
+)
+def test_the_declared_slippage_beside_what_orders_cost(
+    costs: list[str], holds: bool | None, said: str
+) -> None:
+    told = declared_slippage(order_shortfalls(orders(costs)))
+    assert (told.declared, told.orders, told.holds) == (D(2), len(costs), holds)
+    assert told.sentence.startswith("Backtests assume 2.0 basis points an order")
+    assert said in told.sentence
+
+
+def test_stops_are_no_part_of_it() -> None:
+    told = declared_slippage(order_shortfalls([stopped(1, "98", "99"), *orders(["1"])]))
+    assert (told.orders, told.mean) == (1, D(1))

@@ -13,6 +13,7 @@ from tradewind.market.session import Session
 from tradewind.orders.model import BrokerActivity, Side
 from tradewind.portfolio.executions import Execution, Purpose
 from tradewind.portfolio.statement import CashFlow, EquityReading
+from tradewind.reports.divergence import Reference, Remark
 from tradewind.reports.ports import CycleCounts, Period, SessionRecords
 
 DAY = date(2020, 11, 12)
@@ -22,6 +23,7 @@ PREVIOUS_CLOSE = datetime(2020, 11, 11, 21, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SESSION = Session(DAY, OPEN, CLOSE)
 PERIOD = Period(SESSION, PREVIOUS_CLOSE)
+NO_BACKTEST = Reference(None, None, not_compared=(Remark("the session", "nobody decided <it>"),))
 
 
 def at(minute: float) -> datetime:

@@ -29,10 +29,9 @@ from tradewind.orders.prices import ceil_to_tick, floor_to_tick, tick_size
 from tradewind.portfolio.accounting import apply_fill, flat
 from tradewind.portfolio.executions import Execution, Purpose, in_time_order
 from tradewind.portfolio.model import Holding
+from tradewind.portfolio.round_trips import DECLARED_SLIPPAGE
 from tradewind.risk.closed_trips import RecentTrade
 
-# Half the spread and the delay of a few seconds, on each side.
-SLIPPAGE = Decimal("0.0002")
 # When in its minute a fill is booked that does not happen at the open: a bar does not say.
 WITHIN_THE_MINUTE = timedelta(seconds=59)
 
@@ -52,7 +51,7 @@ class SimulatedBroker:
     """One cash account. ``cash`` (USD) is what it starts with, ``slippage`` a fraction of the price
     on each side."""
 
-    def __init__(self, cash: Decimal, slippage: Decimal = SLIPPAGE) -> None:
+    def __init__(self, cash: Decimal, slippage: Decimal = DECLARED_SLIPPAGE) -> None:
         if not cash.is_finite() or cash <= 0:
             raise InvalidInputError(f"a backtest starts with {cash} USD: give more than zero")
         if not slippage.is_finite() or not 0 <= slippage < 1:

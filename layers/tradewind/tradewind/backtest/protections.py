@@ -21,6 +21,17 @@ LONGEST_BREAK = timedelta(days=5)
 NOTHING_MOVED = Decimal(0)
 
 
+def sessions_around(
+    session: Session, settings: ProtectionSettings, calendar: SessionTable
+) -> list[Session]:
+    """The sessions in which the protections' minutes are counted back and their locks on."""
+    back = (settings.looks_back // SHORTEST_SESSION + 1) * LONGEST_BREAK
+    locks = max(settings.looks_back // SHORTEST_SESSION, settings.locking_sessions) + 1
+    first = max(session.date - back, calendar.first_day)
+    last = min(session.date + locks * LONGEST_BREAK, calendar.last_day)
+    return calendar.between(first, last)
+
+
 class StandingProtections:
     """What was locked stays locked until its end; the peak is the highest since the start, or
     since that of ``mark``."""
@@ -39,13 +50,8 @@ class StandingProtections:
         self._around: tuple[Session, ...] = ()
 
     def begin(self, session: Session) -> None:
-        """Before a session: the sessions in which minutes are counted back and locks on."""
-        settings, calendar = self._settings, self._calendar
-        back = (settings.looks_back // SHORTEST_SESSION + 1) * LONGEST_BREAK
-        locks = max(settings.looks_back // SHORTEST_SESSION, settings.locking_sessions) + 1
-        first = max(session.date - back, calendar.first_day)
-        last = min(session.date + locks * LONGEST_BREAK, calendar.last_day)
-        self._around = tuple(calendar.between(first, last))
+        """Before a session."""
+        self._around = tuple(sessions_around(session, self._settings, self._calendar))
 
     def of(self, cycle: Cycle, broker: SimulatedBroker) -> Protected:
         """What holds when a run decides."""

@@ -20,7 +20,7 @@ from tradewind.backtest.book import (
     symbols_entering,
     wishes_of,
 )
-from tradewind.backtest.broker import SLIPPAGE, SimulatedBroker
+from tradewind.backtest.broker import SimulatedBroker
 from tradewind.backtest.market import Market
 from tradewind.backtest.protections import StandingProtections
 from tradewind.errors import InvalidInputError
@@ -30,7 +30,7 @@ from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import BrokerFill, OrderIntent
 from tradewind.portfolio.executions import Execution
-from tradewind.portfolio.round_trips import RoundTrip, round_trips
+from tradewind.portfolio.round_trips import DECLARED_SLIPPAGE, RoundTrip, round_trips
 from tradewind.risk.assessment import Assessment, assess, assess_positions
 from tradewind.risk.protections import Protected
 from tradewind.strategies.decision import Action, Decision
@@ -79,7 +79,7 @@ def run(
     cash: Decimal,
     *,
     calendar: SessionTable,
-    slippage: Decimal = SLIPPAGE,
+    slippage: Decimal = DECLARED_SLIPPAGE,
     minutes: int | None = None,
     beginning: Beginning = MONEY_ALONE,
 ) -> BacktestResult:

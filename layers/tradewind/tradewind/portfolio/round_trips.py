@@ -16,8 +16,12 @@ from fractions import Fraction
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.orders.model import Side
-from tradewind.portfolio.executions import Execution, Purpose, with_conversions
+from tradewind.portfolio.executions import Execution, Purpose, holdings_at, with_conversions
 from tradewind.portfolio.splits import Conversion, PositionSplit, times
+
+# What a fill is assumed to cost beyond the price it is measured against, as a fraction of it: half
+# the spread and the delay of a few seconds. Backtests fill by it, and reports judge stops by it.
+DECLARED_SLIPPAGE = Decimal("0.0002")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,41 @@ def round_trips(
         if not trip.held:
             closed.append(_closed(open_trips.pop(symbol), gaps))
     return closed
+
+
+def closed_out(
+    executions: Sequence[Execution],
+    prices: Mapping[str, Decimal],
+    decided_at: datetime,
+    splits: Iterable[PositionSplit] = (),
+) -> list[Execution]:
+    """The executions, and for each symbol they leave held a sale of all of it at ``prices`` (USD,
+    by symbol), as if decided on in the bar that starts at ``decided_at``: what is open is valued,
+    not sold. InvalidInputError for a held symbol without a price."""
+    valued = list(executions)
+    for symbol, holding in holdings_at(executions, decided_at + MINUTE, splits).items():
+        if not holding.quantity:
+            continue
+        if symbol not in prices:
+            raise InvalidInputError(f"no price of {symbol}, of which {holding.quantity} are held")
+        valued.append(
+            Execution(
+                execution_id=f"valued-{symbol}",
+                order_id=f"valued-{symbol}",
+                symbol=symbol,
+                strategy=holding.strategy,
+                purpose=Purpose.EXIT,
+                side=Side.SELL,
+                quantity=holding.quantity,
+                price=prices[symbol],
+                at=decided_at + MINUTE,
+                decided_at=decided_at,
+                decision_price=prices[symbol],
+                stop_price=None,
+                reason="still_held",
+            )
+        )
+    return valued
 
 
 def beyond_stop(

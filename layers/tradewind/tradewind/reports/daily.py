@@ -14,7 +14,13 @@ from tradewind.market.session import Session
 from tradewind.orders.prices import tick_size
 from tradewind.portfolio.executions import Execution, holdings_at, with_conversions
 from tradewind.portfolio.model import Holding
-from tradewind.portfolio.round_trips import RoundTrip, gap_price, round_trips
+from tradewind.portfolio.round_trips import (
+    DECLARED_SLIPPAGE,
+    RoundTrip,
+    closed_out,
+    gap_price,
+    round_trips,
+)
 from tradewind.portfolio.splits import times
 from tradewind.portfolio.statement import (
     CashFlow,
@@ -25,7 +31,7 @@ from tradewind.portfolio.statement import (
     readings_of_day,
     unrealised,
 )
-from tradewind.reports.divergence import ComparedTrade, Divergence, divergence
+from tradewind.reports.divergence import ComparedTrade, Divergence, Reference, divergence
 from tradewind.reports.payload import plain
 from tradewind.reports.ports import (
     CycleCounts,
@@ -35,28 +41,45 @@ from tradewind.reports.ports import (
     SessionRecords,
 )
 from tradewind.reports.shortfall import (
+    DeclaredSlippage,
     OrderShortfall,
     ShortfallSummary,
+    declared_slippage,
     order_shortfalls,
-    suggestion,
     summaries,
 )
 
-# What a stop, which is a market order once it is reached, may cost beyond its price or the gap:
-# a tick and this fraction.
-DECLARED_SLIPPAGE = Decimal("0.0005")
-
-NO_BACKTEST = "No backtest of this session."
+_BASIS_POINTS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedTrade:
     """A round trip, and whether its exit was at most a tick and the declared slippage (``allowed``,
-    USD) below the worse of stop and gap; ``kept`` None when no stop was known."""
+    USD) below the worse of stop and gap; ``within`` None when no stop was known."""
 
     trip: RoundTrip
     allowed: Decimal | None
-    kept: bool | None
+    within: bool | None
+
+    @property
+    def gap_price(self) -> Decimal | None:
+        """Where the market opened beyond the stop; None when it did not jump over it."""
+        stop, owed = self.trip.stop_price, self.trip.worst_price_owed
+        return owed if stop is not None and owed is not None and owed < stop else None
+
+    @property
+    def loss(self) -> Decimal:
+        """USD before fees; zero for a profit."""
+        return max(-self.trip.profit_loss, Decimal(0))
+
+    @property
+    def most(self) -> Decimal | None:
+        """The most that it may lose by its stop, or by the gap over it (USD)."""
+        owed = self.trip.worst_price_owed
+        if owed is None or self.allowed is None:
+            return None
+        below_entry = self.trip.quantity * (self.trip.entry_price - owed)
+        return max(below_entry + self.allowed, Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +111,12 @@ class DailyReport:
     executions: Sequence[Execution]
     shortfalls: Sequence[OrderShortfall]
     shortfall_summaries: Sequence[ShortfallSummary]
-    slippage: str
+    slippage: DeclaredSlippage
     refusals: Sequence[RefusalCount]
     positions_left: Sequence[PositionLeft]
     foreign: Sequence[ForeignPosition]
     alerts: Sequence[Alert]
+    reference: Reference
     divergence: Divergence | None
     bars: Mapping[str, Sequence[Bar]]
 
@@ -100,6 +124,14 @@ class DailyReport:
     def profit_loss(self) -> Decimal:
         """Of the closed round trips, fees apart; USD."""
         return sum((one.trip.profit_loss for one in self.trades), Decimal(0))
+
+    @property
+    def divergence_basis_points(self) -> Decimal | None:
+        """Live's profit less the backtest's, of the equity at the previous close; None when there
+        was nothing to compare, or no equity to relate it to."""
+        if self.divergence is None or self.statement is None or self.statement.equity_before <= 0:
+            return None
+        return self.divergence.total / self.statement.equity_before * _BASIS_POINTS
 
     @property
     def worst_drawdown(self) -> Decimal | None:
@@ -120,33 +152,62 @@ class DailyReport:
             "worst_drawdown": plain(self.worst_drawdown),
             "equity_curve": plain(self.curve),
             "trades": [
-                {**plain(one.trip), "allowed_slippage": plain(one.allowed), "stop_kept": one.kept}
+                {
+                    **plain(one.trip),
+                    "allowed_slippage": plain(one.allowed),
+                    "gap_price": plain(one.gap_price),
+                    "loss": plain(one.loss),
+                    "most_loss": plain(one.most),
+                    "within": one.within,
+                }
                 for one in self.trades
             ],
             "implementation_shortfall": plain(self.shortfalls),
             "shortfall_summaries": [
                 {**plain(one), "is_enough": one.is_enough} for one in self.shortfall_summaries
             ],
-            "slippage": self.slippage,
+            "slippage": plain(self.slippage),
             "refusals": plain(self.refusals),
             "positions_left": plain(self.positions_left),
             "foreign_positions": plain(self.foreign),
             "alerts": [alert.as_payload() for alert in self.alerts],
-            "divergence": (
-                NO_BACKTEST
-                if self.divergence is None
-                else {**plain(self.divergence), "total": plain(self.divergence.total)}
+            "divergence": self._divergence_payload(),
+        }
+
+    def _divergence_payload(self) -> dict[str, Any]:
+        one, reference = self.divergence, self.reference
+        return {
+            "compared": one is not None,
+            "symbols": sorted(reference.symbols),
+            "decisions": reference.decisions,
+            "decisions_alike": reference.alike,
+            "not_compared": plain(reference.not_compared),
+            "unlike": plain(reference.unlike),
+            "basis_points": plain(self.divergence_basis_points),
+            **(
+                {}
+                if one is None
+                else {
+                    "signal": plain(one.signal),
+                    "fill": plain(one.fill),
+                    "cost": plain(one.cost),
+                    "timing": plain(one.timing),
+                    "total": plain(one.total),
+                    "matched": one.matched,
+                    "only_live": one.only_live,
+                    "only_backtest": one.only_backtest,
+                    "trades": [
+                        {**plain(trade), "total": plain(trade.total)} for trade in one.trades
+                    ],
+                }
             ),
         }
 
 
 def daily_report(
-    account: str,
-    period: Period,
-    records: SessionRecords,
-    backtest: Sequence[ComparedTrade] | None = None,
+    account: str, period: Period, records: SessionRecords, reference: Reference
 ) -> DailyReport:
-    """``backtest``: the round trips of a backtest of the same session, None without one. Raises
+    """``reference``: the backtest of the same session, as far as there could be one. Raises
     InvalidInputError for records that contradict each other: a sale of more than was held."""
     gaps = _gaps(records)
     trips = round_trips(records.executions, gaps, records.splits)
@@ -183,16 +244,13 @@ def daily_report(
         executions=of_session,
         shortfalls=shortfalls,
         shortfall_summaries=told,
-        slippage=suggestion(told),
+        slippage=declared_slippage(shortfalls),
         refusals=sorted(records.refusals, key=lambda one: (-one.count, one.by, one.code, one.what)),
         positions_left=_positions_left(after, priced_now),
         foreign=records.foreign,
         alerts=records.alerts,
-        divergence=(
-            None
-            if backtest is None
-            else divergence(compared(trips, _fees(records.flows)), backtest)
-        ),
+        reference=reference,
+        divergence=_divergence(period, records, priced_now, reference),
         bars=records.bars,
     )
 
@@ -204,6 +262,20 @@ def judged(trip: RoundTrip) -> JudgedTrade:
         return JudgedTrade(trip, None, None)
     allowed = trip.quantity * (tick_size(owed) + owed * DECLARED_SLIPPAGE)
     return JudgedTrade(trip, allowed, trip.exit_slippage <= allowed)
+
+
+def _divergence(
+    period: Period,
+    records: SessionRecords,
+    prices: Mapping[str, Decimal],
+    reference: Reference,
+) -> Divergence | None:
+    if reference.trades is None:
+        return None
+    of_period = [one for one in records.executions if one.at <= period.session.close]
+    valued = closed_out(of_period, prices, period.session.last_bar, records.splits)
+    ours = compared(round_trips(valued, {}, records.splits), _fees(records.flows))
+    return divergence([one for one in ours if one.symbol in reference.symbols], reference.trades)
 
 
 def compared(trips: Sequence[RoundTrip], fees: Decimal) -> list[ComparedTrade]:

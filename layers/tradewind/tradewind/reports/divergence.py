@@ -112,13 +112,15 @@ class Remark:
 class Reference:
     """The backtest of a session, as far as there could be one.
 
-    ``trades``: its round trips, what is open at the end valued at the last price; None: there was
+    ``mode``: what the session was traded in; None: in none, or in several. ``trades``: the
+    backtest's round trips, what is open at the end valued at the last price; None: there was
     no backtest, and ``not_compared`` says why. ``symbols``: those that were compared.
     ``not_compared``: what was left out on both sides. ``unlike``: what the backtest did not know;
     its effect is part of the difference. ``decisions``: of live trading, in these symbols;
     ``alike``: those with the backtest's action and reason code.
     """
 
+    mode: str | None
     trades: Sequence[ComparedTrade] | None
     symbols: frozenset[str] = frozenset()
     not_compared: Sequence[Remark] = ()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from html import escape
-from zoneinfo import ZoneInfo
 
 from tradewind.alerts.model import WARNING
+from tradewind.portfolio.round_trips import DECLARED_SLIPPAGE
 from tradewind.reports.charts import drawdown_chart, equity_chart, price_chart
-from tradewind.reports.daily import NO_BACKTEST, DailyReport, JudgedTrade
-
-_NEW_YORK = ZoneInfo("America/New_York")
+from tradewind.reports.daily import DailyReport, JudgedTrade
+from tradewind.reports.html_divergence import divergence_section
+from tradewind.reports.html_parts import (
+    money,
+    percent,
+    price,
+    quantity,
+    section,
+    signed,
+    table,
+    time_text,
+)
 
 # More pictures than that are not looked at, and 500 symbols would make a page of 15 MB.
 _MOST_PRICE_CHARTS = 12
@@ -39,11 +46,12 @@ def report_html(report: DailyReport) -> str:
         _statement(report),
         _curves(report),
         _trades(report),
+        _stops(report),
         _prices(report),
         _left(report),
         _shortfall(report),
         _refusals(report),
-        _divergence(report),
+        divergence_section(report),
         _alerts(report),
     ]
     return (
@@ -63,39 +71,39 @@ def _head(report: DailyReport) -> str:
     )
     session = report.session
     return (
-        f"{notice}<p>Open {_time(session.open)}, close {_time(session.close)}, on record up to "
-        f"{_time(report.until)}. Times are New York's. Minutes decided on: "
+        f"{notice}<p>Open {time_text(session.open)}, close {time_text(session.close)}, on record "
+        f"up to {time_text(report.until)}. Times are New York's. Minutes decided on: "
         f"{report.cycles.decided} of {session.minutes}; recorded to their end: "
         f"{report.cycles.finished}. Closed round trips: {len(report.trades)}, with "
-        f"{_signed(report.profit_loss)} USD before fees.</p>"
+        f"{signed(report.profit_loss)} USD before fees.</p>"
     )
 
 
 def _statement(report: DailyReport) -> str:
     one = report.statement
     if one is None:
-        return _section("Statement", "<p>The broker was not read in this session.</p>")
+        return section("Statement", "<p>The broker was not read in this session.</p>")
     rows = [
-        ("Equity at the previous close", _money(one.equity_before)),
-        ("Realised profit and loss", _signed(one.realised)),
-        ("Change of the unrealised profit and loss", _signed(one.unrealised_change)),
-        ("Fees, dividends, interest and other", _signed(one.fees_and_other)),
-        ("Deposits less withdrawals", _signed(one.transfers)),
-        ("Foreign positions and the broker's valuation", _signed(one.unexplained)),
-        (f"Equity at {_time(one.as_of)}", _money(one.equity_now)),
-        ("Unrealised profit and loss now", _signed(one.unrealised)),
-        ("Realised since the first trade", _signed(one.realised_ever)),
-        ("Change since the previous close, without transfers", _percent(one.daily_drawdown)),
-        ("Lowest of that in the session", _percent(report.worst_drawdown)),
-        ("Drawdown from the peak", _percent(one.peak_drawdown)),
+        ("Equity at the previous close", money(one.equity_before)),
+        ("Realised profit and loss", signed(one.realised)),
+        ("Change of the unrealised profit and loss", signed(one.unrealised_change)),
+        ("Fees, dividends, interest and other", signed(one.fees_and_other)),
+        ("Deposits less withdrawals", signed(one.transfers)),
+        ("Foreign positions and the broker's valuation", signed(one.unexplained)),
+        (f"Equity at {time_text(one.as_of)}", money(one.equity_now)),
+        ("Unrealised profit and loss now", signed(one.unrealised)),
+        ("Realised since the first trade", signed(one.realised_ever)),
+        ("Change since the previous close, without transfers", percent(one.daily_drawdown)),
+        ("Lowest of that in the session", percent(report.worst_drawdown)),
+        ("Drawdown from the peak", percent(one.peak_drawdown)),
     ]
-    return _section("Statement", _table("Amounts in US dollars", ["", "Amount"], rows, {1}))
+    return section("Statement", table("Amounts in US dollars", ["", "Amount"], rows, {1}))
 
 
 def _curves(report: DailyReport) -> str:
     if not report.curve:
         return ""
-    return _section(
+    return section(
         "Equity and drawdown",
         equity_chart(report.session, report.curve) + drawdown_chart(report.session, report.curve),
     )
@@ -103,42 +111,67 @@ def _curves(report: DailyReport) -> str:
 
 def _trades(report: DailyReport) -> str:
     if not report.trades:
-        return _section("Trades", "<p>No position was closed.</p>")
+        return section("Trades", "<p>No position was closed.</p>")
     rows = [
         (
             one.trip.symbol,
             one.trip.strategy,
-            _quantity(one.trip.quantity),
-            f"{_time(one.trip.entry_at)} at {_price(one.trip.entry_price)}",
-            f"{_time(one.trip.exit_at)} at {_price(one.trip.exit_price)}",
-            _signed(one.trip.profit_loss),
+            quantity(one.trip.quantity),
+            f"{time_text(one.trip.entry_at)} at {price(one.trip.entry_price)}",
+            f"{time_text(one.trip.exit_at)} at {price(one.trip.exit_price)}",
+            signed(one.trip.profit_loss),
             one.trip.exit_reason,
-            _price(one.trip.stop_price),
-            _money(one.trip.gap_loss),
-            _stop_verdict(one),
         )
         for one in report.trades
     ]
-    table = _table(
-        "Closed round trips, worst first, at average cost and before fees. A gap loss is the part "
-        "that the market jumped over beyond the stop.",
-        ["Symbol", "Strategy", "Shares", "Entry", "Exit", "Profit and loss, USD", "Exit reason",
-         "Stop", "Gap loss, USD", "Stop or gap kept?"],
-        rows,
-        {2, 5, 7, 8},
+    return section(
+        "Trades",
+        table(
+            "Closed round trips, worst first, at average cost and before fees",
+            ["Symbol", "Strategy", "Shares", "Entry", "Exit", "Profit and loss, USD",
+             "Exit reason"],
+            rows,
+            {2, 5},
+        ),
     )  # fmt: skip
-    return _section("Trades", table)
 
 
-def _stop_verdict(one: JudgedTrade) -> str:
-    if one.kept is None or one.allowed is None:
+def _stops(report: DailyReport) -> str:
+    if not report.trades:
+        return ""
+    rows = [
+        (
+            one.trip.symbol,
+            time_text(one.trip.exit_at),
+            price(one.trip.stop_price),
+            price(one.gap_price),
+            price(one.trip.exit_price),
+            money(one.loss),
+            "unknown" if one.most is None else money(one.most),
+            money(one.trip.gap_loss),
+            _verdict(one),
+        )
+        for one in report.trades
+    ]
+    return section(
+        "Stops and gaps",
+        table(
+            "What each trade lost, and the most it may lose: down to its stop, or to the gap where "
+            "the market opened beyond it, and from there a tick and the declared slippage of "
+            f"{DECLARED_SLIPPAGE * 100:.2f} %. A gap loss is the part that was jumped over.",
+            ["Symbol", "Exit", "Stop", "Gap", "Exit price", "Loss, USD", "At most, USD",
+             "Gap loss, USD", "Within?"],
+            rows,
+            {2, 3, 4, 5, 6, 7},
+        ),
+    )  # fmt: skip
+
+
+def _verdict(one: JudgedTrade) -> str:
+    if one.within is None or one.allowed is None:
         return "no stop known"
-    beyond, allowed = _money(one.trip.exit_slippage), _money(one.allowed)
-    return (
-        f"yes: {beyond} USD below it, allowed {allowed}"
-        if one.kept
-        else f"NO: {beyond} USD below it, allowed {allowed}"
-    )
+    beyond, allowed = money(one.trip.exit_slippage), money(one.allowed)
+    return f"{'yes' if one.within else 'NO'}: {beyond} USD below stop or gap, allowed {allowed}"
 
 
 def _prices(report: DailyReport) -> str:
@@ -165,7 +198,7 @@ def _prices(report: DailyReport) -> str:
         if left_out
         else ""
     )
-    return _section("Trades on the price", note + "".join(charts))
+    return section("Trades on the price", note + "".join(charts))
 
 
 def _left(report: DailyReport) -> str:
@@ -173,15 +206,15 @@ def _left(report: DailyReport) -> str:
         (
             one.symbol,
             one.strategy,
-            _quantity(one.quantity),
-            _price(one.average_price),
-            _price(one.price),
-            _signed(one.unrealised),
+            quantity(one.quantity),
+            price(one.average_price),
+            price(one.price),
+            signed(one.unrealised),
         )
         for one in report.positions_left
     ]
     body = (
-        _table(
+        table(
             "Ours after the session",
             ["Symbol", "Strategy", "Shares", "Average price", "Last price", "Unrealised, USD"],
             ours,
@@ -191,63 +224,63 @@ def _left(report: DailyReport) -> str:
         else "<p>Nothing of ours is left.</p>"
     )
     if report.foreign:
-        body += _table(
+        body += table(
             "Foreign positions, counted and not touched",
             ["Symbol", "Shares", "Broker's price", "As of"],
             [
-                (one.symbol, _quantity(one.quantity), _price(one.price), _time(one.as_of))
+                (one.symbol, quantity(one.quantity), price(one.price), time_text(one.as_of))
                 for one in report.foreign
             ],
             {1, 2},
         )
-    return _section("Positions left", body)
+    return section("Positions left", body)
 
 
 def _shortfall(report: DailyReport) -> str:
-    body = f"<p>{escape(report.slippage)}</p>"
+    body = f"<p>{escape(report.slippage.sentence)}</p>"
     if report.shortfalls:
-        body += _table(
+        body += table(
             "By kind of order; a cost is positive",
             ["Kind", "Orders", "USD", "Mean, basis points", "Median, basis points"],
             [
                 (
                     one.purpose or "entries and exits",
                     str(one.orders),
-                    _signed(one.usd),
+                    signed(one.usd),
                     f"{one.mean:+.1f}",
                     f"{one.median:+.1f}",
                 )
                 for one in report.shortfall_summaries
             ],
             {1, 2, 3, 4},
-        ) + _table(
+        ) + table(
             "Each order: entries and exits against the close decided on, stops against their stop "
             "price",
             ["Time", "Symbol", "Kind", "Shares", "Reference", "Price", "USD", "Basis points"],
             [
                 (
-                    _time(one.first_fill_at),
+                    time_text(one.first_fill_at),
                     one.symbol,
                     one.purpose,
-                    _quantity(one.quantity),
-                    _price(one.reference),
-                    _price(one.price),
-                    _signed(one.usd),
+                    quantity(one.quantity),
+                    price(one.reference),
+                    price(one.price),
+                    signed(one.usd),
                     f"{one.basis_points:+.1f}",
                 )
                 for one in report.shortfalls
             ],
             {3, 4, 5, 6, 7},
         )
-    return _section("Implementation shortfall", body)
+    return section("Implementation shortfall", body)
 
 
 def _refusals(report: DailyReport) -> str:
     if not report.refusals:
-        return _section("Refusals", "<p>Nothing was refused.</p>")
-    return _section(
+        return section("Refusals", "<p>Nothing was refused.</p>")
+    return section(
         "Refusals",
-        _table(
+        table(
             "By reason, most frequent first",
             ["Refused by", "What", "Reason", "Times", "For example"],
             [(one.by, one.what, one.code, str(one.count), one.example) for one in report.refusals],
@@ -256,95 +289,17 @@ def _refusals(report: DailyReport) -> str:
     )
 
 
-def _divergence(report: DailyReport) -> str:
-    one = report.divergence
-    if one is None:
-        return _section("Live against backtest", f"<p>{NO_BACKTEST}</p>")
-    return _section(
-        "Live against backtest",
-        _table(
-            f"Live less backtest in US dollars; trades of both {one.matched}, of live alone "
-            f"{one.only_live}, of the backtest alone {one.only_backtest}",
-            ["Part", "Amount"],
-            [
-                ("Signal", _signed(one.signal)),
-                ("Fill", _signed(one.fill)),
-                ("Cost", _signed(one.cost)),
-                ("Timing", _signed(one.timing)),
-                ("In all", _signed(one.total)),
-            ],
-            {1},
-        ),
-    )
-
-
 def _alerts(report: DailyReport) -> str:
     grave = [alert for alert in report.alerts if alert.severity >= WARNING]
     body = f"<p>Alerts: {len(report.alerts)}; of severity {WARNING} or above: {len(grave)}.</p>"
     if grave:
-        body += _table(
+        body += table(
             f"Severity {WARNING} (warning) to 5 (critical)",
             ["Time", "Severity", "Type", "Message"],
             [
-                (_time(alert.timestamp), str(alert.severity), alert.type, alert.message)
+                (time_text(alert.timestamp), str(alert.severity), alert.type, alert.message)
                 for alert in grave
             ],
             {1},
         )
-    return _section("Alerts", body)
-
-
-def _section(heading: str, body: str) -> str:
-    name = heading.lower().replace(" ", "-")
-    return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{heading}</h2>\n{body}\n</section>'
-
-
-def _table(
-    caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: set[int]
-) -> str:
-    """``numbers``: the columns that are set to the right. The first column names its row."""
-
-    def classed(column: int) -> str:
-        return ' class="number"' if column in numbers else ""
-
-    lines = [
-        f'<div class="wide"><table><caption>{escape(caption)}</caption>',
-        "<thead><tr>"
-        + "".join(
-            f'<th scope="col"{classed(column)}>{escape(head)}</th>'
-            for column, head in enumerate(heads)
-        )
-        + "</tr></thead><tbody>",
-    ]
-    for row in rows:
-        cells = [f'<th scope="row">{escape(row[0])}</th>']
-        cells += [
-            f"<td{classed(column)}>{escape(cell)}</td>"
-            for column, cell in enumerate(row[1:], start=1)
-        ]
-        lines.append("<tr>" + "".join(cells) + "</tr>")
-    return "\n".join([*lines, "</tbody></table></div>"])
-
-
-def _money(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
-
-
-def _signed(amount: Decimal) -> str:
-    return f"{amount:+,.2f}"
-
-
-def _price(price: Decimal | None) -> str:
-    return "none" if price is None else f"{price:,.4f}".removesuffix("00")
-
-
-def _quantity(quantity: Decimal) -> str:
-    return f"{quantity.normalize():,f}"
-
-
-def _percent(fraction: Decimal | None) -> str:
-    return "unknown" if fraction is None else f"{fraction * 100:+.2f} %"
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(_NEW_YORK).strftime("%Y-%m-%d %H:%M:%S")
+    return section("Alerts", body)

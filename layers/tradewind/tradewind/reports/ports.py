@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from tradewind.alerts.model import Alert
+from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import Bar
+from tradewind.market.ports import DailyBar
 from tradewind.market.session import Session
 from tradewind.portfolio.executions import Execution
 from tradewind.portfolio.splits import PositionSplit
 from tradewind.portfolio.statement import CashFlow, ClosedDay, EquityReading
+from tradewind.risk.closed_trips import RecentTrade
+from tradewind.risk.equity import EquityMark
+from tradewind.risk.locks import Lock
 
 # The last runs of a session record their news within that time after the close.
 SETTLED_AFTER = timedelta(minutes=20)
@@ -95,8 +100,61 @@ class SessionRecords:
     splits: Sequence[PositionSplit] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedSymbol:
+    """A symbol that was decided on in a session: by which strategies (their names), in which modes,
+    and whether one of them ever wished to enter or leave."""
+
+    symbol: str
+    strategies: Sequence[str]
+    modes: Sequence[str]
+    wished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRecords:
+    """What a backtest of a session's symbols begins with and what it is compared with.
+
+    ``minutes``: from the session's open up to the last decided one. ``cash`` (USD) as the session's
+    first snapshot told it at ``cash_at``, None when the broker was not read. ``bars``: regular ones
+    of the session and before, as they were traded; ``daily``: the sessions before. ``trades``,
+    ``locks`` and ``mark``: what protections knew before the open. ``decided``: (minute, symbol) ->
+    action and reason code.
+    """
+
+    minutes: int
+    cash: Decimal | None
+    cash_at: datetime | None
+    bars: Mapping[str, Sequence[Bar]]
+    daily: Mapping[str, Sequence[DailyBar]]
+    factors: FactorTable
+    trades: Sequence[RecentTrade]
+    locks: tuple[Lock, ...]
+    mark: EquityMark | None
+    decided: Mapping[tuple[datetime, str], tuple[str, str]]
+
+
 class ReportReads(Protocol):
     """The store of record, as reports read it: one transaction, a fixed number of statements."""
+
+    def decided_symbols(self, account: str, period: Period) -> list[DecidedSymbol]:
+        """By symbol."""
+        ...
+
+    def reference_records(
+        self,
+        account: str,
+        period: Period,
+        symbols: Sequence[str],
+        *,
+        bars_before: int,
+        daily_before: int,
+        held_since: Mapping[str, datetime],
+        trades_since: datetime,
+    ) -> ReferenceRecords:
+        """``bars_before``, ``daily_before``: how many bars and sessions of each symbol before the
+        session's open; where one was held since a moment, all bars from then on, too."""
+        ...
 
     def session_records(self, account: str, period: Period) -> SessionRecords: ...
 
@@ -112,6 +170,47 @@ class ReportReads(Protocol):
 
     def accounts(self) -> list[str]:
         """The names of all accounts with a run on record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDivergence:
+    """How far a session's profit lay from its backtest's: ``difference`` (live less backtest, USD;
+    None where nothing was compared) of ``equity`` (USD at the previous close). ``remarks``: what
+    was not compared and what only one side knew, in a line."""
+
+    account: str
+    session: date
+    mode: str
+    equity: Decimal
+    difference: Decimal | None
+    matched: int
+    only_live: int
+    only_backtest: int
+    remarks: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaperDivergence:
+    """Over all sessions with an execution on paper. ``fraction``: the sum of each session's live
+    profit less its backtest's as a fraction of that session's equity, so that sessions of different
+    size count alike; None where no session was compared. ``open_sessions``: those without a
+    comparison, oldest first; the fraction says nothing of them."""
+
+    fraction: Decimal | None
+    compared: int
+    open_sessions: Sequence[date]
+
+
+class DivergenceStore(Protocol):
+    """The ``session_divergences`` table."""
+
+    def on_paper(self) -> PaperDivergence:
+        """For the check between paper and live trading."""
+        ...
+
+    def save(self, divergence: SessionDivergence) -> None:
+        """Insert, or replace the session's; equal rows are left alone."""
         ...
 
 

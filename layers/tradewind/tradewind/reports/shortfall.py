@@ -11,15 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from statistics import mean, median
+from statistics import mean, median, stdev
 
 from tradewind.orders.model import Side
 from tradewind.portfolio.executions import Execution, Purpose, in_time_order
+from tradewind.portfolio.round_trips import DECLARED_SLIPPAGE
 
 BASIS_POINTS = Decimal(10_000)
 
 # Below that many orders a mean says more about chance than about the market.
 ENOUGH_ORDERS = 30
+# Standard errors on either side of a mean, within which it lies by chance 19 times in 20.
+_CHANCE = Decimal("1.96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,19 @@ class ShortfallSummary:
         return self.orders >= ENOUGH_ORDERS
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredSlippage:
+    """What backtests assume of an entry or exit, and what ``orders`` of them cost here, in basis
+    points; ``holds`` None when these are too few to say. ``sentence`` says it."""
+
+    declared: Decimal
+    orders: int
+    mean: Decimal | None
+    median: Decimal | None
+    holds: bool | None
+    sentence: str
+
+
 def order_shortfalls(executions: Iterable[Execution]) -> list[OrderShortfall]:
     """One per order, by the time of its first execution."""
     by_order: dict[str, list[Execution]] = {}
@@ -84,21 +100,33 @@ def summaries(shortfalls: Iterable[OrderShortfall]) -> list[ShortfallSummary]:
     ]
 
 
-def suggestion(told: Iterable[ShortfallSummary]) -> str:
-    """The slippage that these orders suggest for backtests, in a sentence."""
-    both = next((one for one in told if one.purpose is None), None)
-    if both is None:
-        return "No entry or exit was filled: this session suggests no slippage for backtests."
-    figures = (
-        f"mean {both.mean:.1f} and median {both.median:.1f} basis points an order, "
-        f"n = {both.orders}"
+def declared_slippage(shortfalls: Iterable[OrderShortfall]) -> DeclaredSlippage:
+    """The slippage that the entries and exits suggest for backtests, beside the declared one. With
+    enough orders the assumption holds when the mean is not above it by more than chance explains
+    (1.96 standard errors)."""
+    points = [one.basis_points for one in shortfalls if one.purpose is not Purpose.STOP]
+    declared = DECLARED_SLIPPAGE * BASIS_POINTS
+    assumed = f"Backtests assume {declared:.1f} basis points an order"
+    if not points:
+        sentence = f"{assumed}. No entry or exit was filled: this session says nothing about it."
+        return DeclaredSlippage(declared, 0, None, None, None, sentence)
+    average, middle = mean(points), median(points)
+    measured = (
+        f"{assumed}; this session's orders cost {average:.1f} on average, {middle:.1f} in the "
+        f"middle (n = {len(points)})"
     )
-    if both.is_enough:
-        return f"Slippage for backtests by this session: {figures}."
-    return (
-        f"Slippage by this session: {figures}. Fewer than {ENOUGH_ORDERS} orders: too few to "
-        "change a backtest's slippage by."
+    if len(points) < ENOUGH_ORDERS:
+        sentence = (
+            f"{measured}. Fewer than {ENOUGH_ORDERS} orders: too few to say whether the "
+            "assumption holds."
+        )
+        return DeclaredSlippage(declared, len(points), average, middle, None, sentence)
+    error = stdev(points) / Decimal(len(points)).sqrt()
+    holds = average - _CHANCE * error <= declared
+    sentence = f"{measured}, give or take {_CHANCE * error:.1f}. The assumption " + (
+        "holds." if holds else "does not hold: assume more."
     )
+    return DeclaredSlippage(declared, len(points), average, middle, holds, sentence)
 
 
 def _shortfall(parts: list[Execution]) -> OrderShortfall:

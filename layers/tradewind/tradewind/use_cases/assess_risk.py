@@ -299,7 +299,8 @@ def _book(
         daily=daily_in_session_units(
             stores.bars.daily(entering, cycle.session.date, count) if entering else {},
             factors,
-            cycle,
+            cycle.session.date,
+            cycle.run_at,
         ),
         revisions=standing.revisions,
         missing=_missing(stores, cycle, looked_at, sessions),

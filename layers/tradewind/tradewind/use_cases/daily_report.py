@@ -14,7 +14,15 @@ from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 from tradewind.reports.daily import DailyReport, daily_report
 from tradewind.reports.html import report_html
-from tradewind.reports.ports import SETTLED_AFTER, Period, ReportReads, ReportStore
+from tradewind.reports.ports import (
+    SETTLED_AFTER,
+    Period,
+    ReportReads,
+    ReportStore,
+    SessionDivergence,
+)
+from tradewind.use_cases.reference_backtest import Deployed, reference_backtest
+from tradewind.use_cases.unit_of_work import Database
 
 _NEW_YORK = ZoneInfo("America/New_York")
 
@@ -55,10 +63,10 @@ def due_session(moment: datetime, sessions: SessionTable) -> Session | None:
 
 
 def make_report(
-    account: str, day: date, *, database: Reported, sessions: SessionTable
+    account: str, day: date, *, database: Reported, sessions: SessionTable, deployed: Deployed
 ) -> DailyReport:
-    """The report of one account's session. InvalidInputError when the exchange was closed that day
-    or the account has no run on record."""
+    """The report of one account's session, beside a backtest of it by what is ``deployed``.
+    InvalidInputError when the exchange was closed that day or the account has no run on record."""
     session = sessions.session_on(day)
     if session is None:
         raise InvalidInputError(f"{day} was no session of the exchange: give a day it was open")
@@ -69,12 +77,39 @@ def make_report(
             known = f"on record are {', '.join(accounts)}" if accounts else "there is none"
             raise InvalidInputError(f"account {account!r} has no run on record; {known}")
         records = reads.session_records(account, period)
-    return daily_report(account, period, records)
+        reference = reference_backtest(account, period, records, reads, deployed, sessions)
+    return daily_report(account, period, records, reference)
 
 
-def store_report(report: DailyReport, store: ReportStore) -> StoredReport:
-    """Keep it, in the place of an earlier one of the same session: what is stored follows from the
-    records alone, so that a second call changes nothing."""
+def session_divergence(report: DailyReport) -> SessionDivergence | None:
+    """What is remembered of how far a session lay from its backtest; None for one in which the
+    broker was not read, or that was traded in no mode or in several."""
+    one, reference = report.divergence, report.reference
+    if report.statement is None or reference.mode is None:
+        return None
+    return SessionDivergence(
+        account=report.account,
+        session=report.session.date,
+        mode=reference.mode,
+        equity=report.statement.equity_before,
+        difference=None if one is None else one.total,
+        matched=0 if one is None else one.matched,
+        only_live=0 if one is None else one.only_live,
+        only_backtest=0 if one is None else one.only_backtest,
+        remarks="; ".join(
+            f"{told.what}: {told.why}" for told in (*reference.not_compared, *reference.unlike)
+        ),
+    )
+
+
+def store_report(report: DailyReport, store: ReportStore, database: Database) -> StoredReport:
+    """Keep it, in the place of an earlier one of the same session, and its divergence in the store
+    of record: what is stored follows from the records and the configuration alone, so that a second
+    call changes nothing."""
+    told = session_divergence(report)
+    if told is not None:
+        with database.transaction() as stores:
+            stores.divergences.save(told)
     stem = f"reports/{report.account}/{report.session.date.isoformat()}"
     stored = StoredReport(report.session.date, f"{stem}.html", f"{stem}.json")
     page = report_html(report).encode()

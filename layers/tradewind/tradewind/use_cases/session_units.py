@@ -66,16 +66,21 @@ def in_session_units(
 
 
 def daily_in_session_units(
-    daily: Mapping[str, Sequence[DailyBar]], factors: FactorTable, cycle: Cycle
+    daily: Mapping[str, Sequence[DailyBar]],
+    factors: FactorTable,
+    session: date,
+    known_by: datetime,
 ) -> dict[str, list[DailyBar]]:
-    """Earlier sessions' bars at the price level of this one, so that no range holds a split."""
+    """Earlier sessions' bars at the price level of this one by what was known then, so that no
+    range holds a split."""
     return {
-        symbol: [_adjusted(bar, factors, cycle) for bar in bars] for symbol, bars in daily.items()
+        symbol: [_adjusted(bar, factors, session, known_by) for bar in bars]
+        for symbol, bars in daily.items()
     }
 
 
-def _adjusted(bar: DailyBar, factors: FactorTable, cycle: Cycle) -> DailyBar:
-    factor = factors.between(bar.symbol, bar.session, cycle.session.date, cycle.run_at)
+def _adjusted(bar: DailyBar, factors: FactorTable, session: date, known_by: datetime) -> DailyBar:
+    factor = factors.between(bar.symbol, bar.session, session, known_by)
     if factor == 1:
         return bar
     return replace(

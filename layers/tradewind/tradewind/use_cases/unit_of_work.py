@@ -24,6 +24,7 @@ from tradewind.portfolio.ports import (
     TradeStore,
 )
 from tradewind.prediction.model import ModelCard, Prediction
+from tradewind.reports.ports import DivergenceStore
 from tradewind.risk.equity import EquityStore
 from tradewind.risk.locks import LockStore
 from tradewind.risk.modes import TradingModeStore
@@ -103,6 +104,7 @@ class Stores:
     locks: LockStore
     equity: EquityStore
     configurations: ConfigurationStore
+    divergences: DivergenceStore
     runs: RunStore
 
 

@@ -23,6 +23,7 @@ from tradewind.adapters.postgres.decisions import (
     PostgresModels,
     PostgresPredictions,
 )
+from tradewind.adapters.postgres.divergences import PostgresDivergences
 from tradewind.adapters.postgres.fills import PostgresFills, PostgresTrades
 from tradewind.adapters.postgres.gaps import PostgresGaps
 from tradewind.adapters.postgres.intents import PostgresIntents
@@ -112,6 +113,7 @@ class PostgresDatabase:
                 locks=PostgresLocks(session),
                 equity=PostgresEquity(session),
                 configurations=PostgresConfigurations(session),
+                divergences=PostgresDivergences(session),
                 runs=PostgresRuns(session),
             )
 

@@ -4,25 +4,34 @@ DO $$
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO tw_read, tw_trade, tw_record, tw_acknowledge, '
-                   'tw_maintain, tw_govern', current_database());
+                   'tw_maintain, tw_govern, tw_report', current_database());
 END
 $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA public
-    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
+    tw_report;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public
-    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
+    tw_report;
 
-GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
-GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern;
+GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
+    tw_report;
+GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
+    tw_report;
 
--- query_api
+-- query_api; the reports that people ask for
 GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspected_splits
     TO tw_read;
 GRANT SELECT ON cycles, orders, positions, account_snapshots, locks TO tw_read;
--- daily_report, beside most of the above
-GRANT SELECT ON decisions, order_intents, trades, cash_activities, alerts TO tw_read;
+GRANT SELECT ON decisions, order_intents, trades, cash_activities, alerts, equity_marks TO tw_read;
 GRANT SELECT ON position_splits TO tw_read;
+
+-- daily_report
+GRANT SELECT ON bars, split_factors, suspected_splits, cycles, orders, positions, account_snapshots,
+    locks, decisions, order_intents, trades, cash_activities, alerts, equity_marks,
+    position_splits TO tw_report;
+GRANT SELECT, INSERT, UPDATE ON session_divergences TO tw_report;
 
 -- compute_features, assess_risk
 GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators, empty_looks TO tw_trade;
@@ -55,7 +64,7 @@ GRANT SELECT ON split_factors, suspected_splits TO tw_record;
 -- on trades cannot write it.
 GRANT SELECT, INSERT ON paper_runs, live_approvals TO tw_govern;
 GRANT SELECT ON cycles, order_intents, trades, paper_trades, positions, account_snapshots, alerts,
-    alerts_log, switch_changes TO tw_govern;
+    alerts_log, switch_changes, session_divergences TO tw_govern;
 
 -- the acknowledgement of alerts, which comes from outside
 GRANT SELECT ON alerts TO tw_acknowledge;

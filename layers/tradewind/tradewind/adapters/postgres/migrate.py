@@ -16,7 +16,10 @@ from sqlalchemy.pool import NullPool
 from tradewind.adapters.postgres.connection import DatabaseAddress, connect
 from tradewind.adapters.postgres.failures import translated
 
-ROLES = ("tw_read", "tw_trade", "tw_record", "tw_acknowledge", "tw_maintain", "tw_govern")
+ROLES = (
+    *("tw_read", "tw_trade", "tw_record", "tw_acknowledge"),
+    *("tw_maintain", "tw_govern", "tw_report"),
+)
 
 _HERE = Path(__file__).parent
 

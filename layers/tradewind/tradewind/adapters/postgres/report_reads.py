@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.position_history import SPLITS_OF
 from tradewind.adapters.postgres.records import text_array
+from tradewind.adapters.postgres.reference_reads import PostgresReferenceReads
 from tradewind.alerts.model import Alert
-from tradewind.market.bar import Bar, from_iso
 from tradewind.orders.model import BrokerActivity, Side
 from tradewind.portfolio.executions import Execution, Purpose
 from tradewind.portfolio.splits import PositionSplit
@@ -159,15 +158,6 @@ WHERE timestamp > :since AND timestamp <= :until
 ORDER BY timestamp, alert_id
 """
 
-# One JSON value per symbol instead of a row per bar, which the driver reads three times as fast.
-_BARS = """
-SELECT symbol, json_agg(json_build_array(start, open::text, high::text, low::text, close::text,
-                                         volume, feed) ORDER BY start)
-FROM bars
-WHERE symbol = ANY(:symbols::text[]) AND start >= :open AND start < :close
-GROUP BY symbol
-"""
-
 _PRICES = """
 SELECT wanted.symbol, before.close, newest.close
 FROM unnest(:symbols::text[]) AS wanted(symbol)
@@ -186,11 +176,8 @@ LEFT JOIN LATERAL (
 _ACCOUNTS = "SELECT DISTINCT account FROM cycles ORDER BY account"
 
 
-class PostgresReportReads:
+class PostgresReportReads(PostgresReferenceReads):
     """Implements ``ReportReads``."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def executions(self, account: str, since: datetime, until: datetime) -> list[Execution]:
         rows = self._session.rows(_EXECUTIONS, account=account, since=since, until=until)
@@ -245,32 +232,11 @@ class PostgresReportReads:
                 ForeignPosition(*row) for row in self._session.rows(_FOREIGN, account=account)
             ],
             alerts=[Alert(*row) for row in self._session.rows(_ALERTS, since=since, until=until)],
-            bars=self._bars(symbols, period),
+            bars=self._bars_since(dict.fromkeys(symbols, session.open), session.close),
             close_before=before,
             last_price=newest,
             splits=self.splits(account, symbols),
         )
-
-    def _bars(self, symbols: Sequence[str], period: Period) -> dict[str, list[Bar]]:
-        rows = self._session.rows(
-            _BARS, symbols=list(symbols), open=period.session.open, close=period.session.close
-        )
-        return {
-            symbol: [
-                Bar(
-                    symbol,
-                    from_iso(start),
-                    Decimal(opened),
-                    Decimal(high),
-                    Decimal(low),
-                    Decimal(close),
-                    volume,
-                    feed,
-                )
-                for start, opened, high, low, close, volume, feed in bars
-            ]
-            for symbol, bars in rows
-        }
 
     def _prices(
         self, symbols: Sequence[str], since: datetime, until: datetime

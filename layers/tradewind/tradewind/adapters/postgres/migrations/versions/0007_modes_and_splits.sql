@@ -52,3 +52,20 @@ CREATE TABLE live_approvals (
     -- Read by: an account's newest approval.
     PRIMARY KEY (account, number)
 );
+
+-- How far each session's profit lay from that of a backtest of the same bars, as its daily report
+-- found it.
+CREATE TABLE session_divergences (
+    account       text         NOT NULL,
+    session       date         NOT NULL,
+    mode          trading_mode NOT NULL,
+    equity        amount       NOT NULL,  -- at the previous close
+    difference    amount,                 -- live less backtest, USD; NULL: nothing was compared
+    matched       integer      NOT NULL CHECK (matched >= 0),        -- trades of both
+    only_live     integer      NOT NULL CHECK (only_live >= 0),
+    only_backtest integer      NOT NULL CHECK (only_backtest >= 0),
+    remarks       text         NOT NULL,  -- what was not compared, and what one side alone knew
+    recorded_at   timestamptz  NOT NULL DEFAULT now(),
+    -- Read by: all sessions in a mode, by the check between paper and live.
+    PRIMARY KEY (account, session)
+);

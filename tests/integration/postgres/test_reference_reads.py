@@ -1,0 +1,211 @@
+"""What a session is run again with, as tw_report reads it, and what it keeps of the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from tradewind.adapters.postgres.database import PostgresDatabase
+from tradewind.market.session import Session
+from tradewind.orders.model import IntentKind, Side
+from tradewind.reports.ports import (
+    DecidedSymbol,
+    PaperDivergence,
+    Period,
+    ReferenceRecords,
+    SessionDivergence,
+)
+from tradewind.risk.equity import first_mark
+from tradewind.risk.locks import Lock
+from tradewind.strategies.decision import Action
+
+from tests.integration.postgres.rows import (
+    ACCOUNT,
+    MINUTE,
+    OPEN,
+    RECEIVED,
+    SESSION,
+    a_bar,
+    a_fill,
+    a_snapshot,
+    an_intent,
+    an_order,
+    tell_orders,
+    uuid_of,
+)
+from tests.integration.postgres.test_decisions import DECISION
+from tests.integration.postgres.test_report_reads import book
+
+Connected = Callable[[str], PostgresDatabase]
+
+CLOSE = OPEN + timedelta(minutes=390)
+DAY = timedelta(days=1)
+PERIOD = Period(Session(SESSION, OPEN, CLOSE), CLOSE - DAY)
+
+
+def decision(minute: int, symbol: str = "AAPL", **changes: Any) -> Any:
+    return replace(
+        DECISION,
+        decision_id=uuid_of(f"{symbol}{minute}{changes}"),
+        bar_time=OPEN + minute * MINUTE,
+        symbol=symbol,
+        **changes,
+    )
+
+
+def read(connected: Connected, **changes: Any) -> ReferenceRecords:
+    question: dict[str, Any] = {
+        "bars_before": 2,
+        "daily_before": 15,
+        "held_since": {},
+        "trades_since": OPEN - DAY,
+        **changes,
+    }
+    with connected("tw_report").reporting() as reads:
+        return reads.reference_records(ACCOUNT, PERIOD, ["AAPL"], **question)
+
+
+def test_which_symbols_were_decided_on(connected: Connected, database: PostgresDatabase) -> None:
+    with database.transaction() as stores:
+        stores.decisions.save([
+            decision(0, wanted=Action.WAIT, action=Action.WAIT),
+            decision(1, wanted=Action.WAIT, action=Action.WAIT, strategy="other"),
+            decision(0, "MSFT", wanted=Action.ENTER, action=Action.WAIT),
+            decision(400, "IBM"),  # after the close
+            decision(0, "SPY", account="another"),
+        ])  # fmt: skip
+    with connected("tw_report").reporting() as reads:
+        found = reads.decided_symbols(ACCOUNT, PERIOD)
+    names = sorted(["other", DECISION.strategy])
+    assert found == [
+        DecidedSymbol("AAPL", names, ["paper"], wished=False),
+        DecidedSymbol("MSFT", [DECISION.strategy], ["paper"], wished=True),
+    ]
+
+
+def test_bars_of_the_session_and_as_many_before_as_asked(
+    connected: Connected, database: PostgresDatabase
+) -> None:
+    minutes = (-1440 + 385, -1440 + 388, -1440 + 389, 0, 389, 1440)
+    with database.transaction() as stores:
+        bars = [a_bar("AAPL", minute) for minute in minutes]
+        stores.bars.upsert(bars, [True] * len(bars), RECEIVED)
+        stores.bars.upsert([a_bar("AAPL", -10)], [False], RECEIVED)  # before the open
+    assert [bar.start for bar in read(connected).bars["AAPL"]] == [
+        OPEN + minute * MINUTE for minute in minutes[1:5]
+    ]
+    assert read(connected).bars["AAPL"][-1] == bars[4]
+    # Held since the evening: all bars since then, however many.
+    held = {"AAPL": OPEN + (minutes[0] + 0.5) * MINUTE}
+    assert [bar.start for bar in read(connected, bars_before=1, held_since=held).bars["AAPL"]] == [
+        OPEN + minute * MINUTE for minute in minutes[:5]
+    ]
+    (yesterday,) = read(connected).daily["AAPL"]
+    assert yesterday.session == date(2020, 11, 11)
+
+
+def test_what_was_known_before_the_open(connected: Connected, database: PostgresDatabase) -> None:
+    def lock(since: datetime, until: datetime) -> Lock:
+        return Lock("AAPL", since, until, "stop_guard", "two stops", str(since))
+
+    holds, over = lock(OPEN - DAY, OPEN + MINUTE), lock(OPEN - 2 * DAY, OPEN - MINUTE)
+    later = lock(OPEN + MINUTE, OPEN + 9 * MINUTE)
+    before, today = (
+        first_mark(day, OPEN, D(1000), D(0)) for day in (SESSION - DAY, SESSION)
+    )  # fmt: skip
+    with database.transaction() as stores:
+        for minute in (0, 7, 400):
+            stores.cycles.decided(ACCOUNT, OPEN + minute * MINUTE, SESSION, f"paper-{minute}")
+        for at, cash in ((CLOSE - DAY, "1"), (OPEN, "98000"), (OPEN + MINUTE, "97000")):
+            stores.accounts.add(ACCOUNT, replace(a_snapshot(), cash=D(cash)), at)
+        stores.locks.add(ACCOUNT, [holds, over, later])
+        stores.locks.add("another", [holds])
+        for mark in (before, today):
+            stores.equity.save(ACCOUNT, mark)
+        stores.intents.add([an_intent("tw-in")])
+        stop = an_order("o-stop", client_order_id="leg", side=Side.SELL, order_type="stop",
+                        limit_price=None, stop_price=D("117.74"))  # fmt: skip
+        tell_orders(stores, [an_order("o-in", client_order_id="tw-in"), stop], OPEN - DAY)
+        book(stores, [
+            a_fill("x-0", order_id="o-in", at=OPEN - 2 * DAY, quantity=D(1)),
+            a_fill("x-1", order_id="o-in", at=OPEN - DAY),
+            a_fill("x-2", order_id="o-stop", side=Side.SELL, at=OPEN - DAY + MINUTE),
+            a_fill("x-3", order_id="o-in", at=OPEN + MINUTE),
+        ])  # fmt: skip
+        stores.decisions.save([decision(3, action=Action.WAIT, reason_code="hole")])
+    found = read(connected)
+    assert (found.minutes, found.cash, found.cash_at) == (8, D(98_000), OPEN)
+    assert found.locks == (holds,)
+    assert found.mark == before
+    assert [(one.side, one.by_stop) for one in found.trades] == [("buy", False), ("sell", True)]
+    assert found.decided == {(OPEN + 3 * MINUTE, "AAPL"): ("wait", "hole")}
+
+
+def test_an_account_without_anything(connected: Connected) -> None:
+    found = read(connected)
+    assert (found.minutes, found.cash, found.cash_at, found.mark) == (0, None, None, None)
+    assert (found.bars, found.locks, found.decided) == ({"AAPL": []}, (), {})
+
+
+def a_divergence(days: int, difference: str | None, **changes: Any) -> SessionDivergence:
+    one = SessionDivergence(
+        ACCOUNT, SESSION + days * DAY, "paper", D(10_000),
+        None if difference is None else D(difference), 1, 0, 0, "",
+    )  # fmt: skip
+    return replace(one, **changes)
+
+
+def traded_on(database: PostgresDatabase, *days: int, mode: str = "paper") -> None:
+    with database.transaction() as stores:
+        for n in days:
+            name = f"tw-{mode}-{n}"
+            session = SESSION + n * DAY
+            intent = an_intent(name, kind=IntentKind.ENTRY, session=session, mode=mode)
+            stores.intents.add([intent])
+            fill = a_fill(f"x-{mode}-{n}", order_id=f"o-{mode}-{n}", at=OPEN + n * DAY)
+            book(stores, [fill], {fill.order_id: name})
+
+
+NEVER = PaperDivergence(None, 0, (SESSION,))
+
+
+def test_the_divergence_of_all_sessions_on_paper(
+    connected: Connected, database: PostgresDatabase
+) -> None:
+    traded_on(database, 0, 1, 2)
+    traded_on(database, 3, mode="live")
+    writing = connected("tw_report")
+    told = [
+        a_divergence(0, "50"),
+        a_divergence(1, "-90", equity=D(20_000)),
+        a_divergence(2, None, remarks="the session: the broker was not read"),
+        a_divergence(3, "9999", mode="live"),
+        a_divergence(4, "9999"),  # nothing was traded
+    ]
+    for one in (*told, *told):  # told twice it is the same
+        with writing.transaction() as stores:
+            stores.divergences.save(one)
+    with connected("tw_govern").transaction() as stores:
+        found = stores.divergences.on_paper()
+    # 50 of 10,000 and -90 of 20,000
+    assert (found.fraction, found.compared) == (D("0.0005"), 2)
+    assert found.open_sessions == (SESSION + 2 * DAY,)
+
+
+@pytest.mark.parametrize("difference", ["10", None])
+def test_a_report_made_again_replaces_what_was_kept(
+    connected: Connected, database: PostgresDatabase, difference: str | None
+) -> None:
+    traded_on(database, 0)
+    with database.transaction() as stores:
+        assert stores.divergences.on_paper() == NEVER
+    for one in (a_divergence(0, "7"), a_divergence(0, difference)):
+        with connected("tw_report").transaction() as stores:
+            stores.divergences.save(one)
+    with database.transaction() as stores:
+        found = stores.divergences.on_paper()
+    assert found == (NEVER if difference is None else PaperDivergence(D("0.001"), 1, ()))
