@@ -82,6 +82,17 @@ def test_an_alert_told_twice_is_one_alert(
     ]
 
 
+def test_the_same_words_of_another_account_are_another_alert(
+    database: PostgresDatabase, ask: Callable[..., Any]
+) -> None:
+    with database.transaction() as stores:
+        for account in (None, "live", "paper", "paper"):
+            stores.alerts.add(replace(ALERT, account=account))
+    assert ask("SELECT account FROM alerts ORDER BY account NULLS FIRST") == [
+        [None], ["live"], ["paper"],
+    ]  # fmt: skip
+
+
 def test_a_line_of_the_alert_log_is_written_once(
     database: PostgresDatabase, ask: Callable[..., Any]
 ) -> None:

@@ -211,6 +211,8 @@ def test_equity_cash_and_alerts_are_those_of_the_period(
         stores.activities.add(ACCOUNT, [old], OPEN)
         for name, at in (("x", CLOSE - DAY), ("y", OPEN), ("z", CLOSE + DAY)):
             stores.alerts.add(replace(ALERT, dedupe_key=name, timestamp=at))
+        for account in (ACCOUNT, "another"):
+            stores.alerts.add(replace(ALERT, dedupe_key="y", timestamp=OPEN, account=account))
         stores.holdings.save(ACCOUNT, [a_holding()], OPEN)
         stores.holdings.confirm(ACCOUNT, [a_position(), a_position("TSLA", 3)], CLOSE)
     records = read(connected)
@@ -225,7 +227,9 @@ def test_equity_cash_and_alerts_are_those_of_the_period(
     assert [(one.activity.activity_id, one.is_transfer) for one in records.flows] == [
         ("c", False), ("d", True),
     ]  # fmt: skip
-    assert [alert.dedupe_key for alert in records.alerts] == ["y"]
+    assert {(one.dedupe_key, one.account) for one in records.alerts} == {
+        ("y", None), ("y", ACCOUNT),
+    }  # fmt: skip
     assert [(one.symbol, one.quantity) for one in records.foreign] == [("TSLA", D(3))]
 
 

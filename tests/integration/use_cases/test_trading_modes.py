@@ -268,13 +268,19 @@ def test_live_entries_grow_with_clean_sessions(
     assert intents == [(IntentKind.ENTRY, D(shares))]
 
 
-def test_a_critical_alert_of_this_session_counts_at_once(books: Books) -> None:
+@pytest.mark.parametrize(
+    ("account", "shares"), [("paper", 24), (None, 24), ("another", 249)], ids=str
+)
+def test_a_critical_alert_of_this_session_counts_at_once(
+    books: Books, account: str | None, shares: int
+) -> None:
+    """Of this account, or of none in particular; another account's says nothing of this one."""
     approve(books.database, datetime(2020, 10, 1, 12, 0, tzinfo=UTC))
     traded(books.database, 20)
     with books.database.transaction() as stores:
-        stores.alerts.add(Alert("position_difference", CRITICAL, "10, 11", NOON, "x"))
+        stores.alerts.add(Alert("position_difference", CRITICAL, "10, 11", NOON, "x", account))
     books.sync(state())
-    assert decide(books, Action.ENTER, LIVE)[1] == [(IntentKind.ENTRY, D(24))]
+    assert decide(books, Action.ENTER, LIVE)[1] == [(IntentKind.ENTRY, D(shares))]
 
 
 def test_another_accounts_approval_and_another_sessions_are_no_use(books: Books, ask: Ask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from fractions import Fraction
@@ -256,4 +257,9 @@ def test_a_message_that_is_no_alert_is_refused(payload: dict[str, object]) -> No
 
 def test_an_alert_survives_its_way() -> None:
     alert = sale("98.40", by_stop=True)
+    ours = replace(alert, account="paper")
     assert Alert.from_payload(alert.as_payload()) == alert
+    assert Alert.from_payload(ours.as_payload()) == ours
+    # One that was sent before alerts had an account.
+    old = {key: value for key, value in alert.as_payload().items() if key != "account"}
+    assert Alert.from_payload(old) == alert

@@ -22,13 +22,15 @@ ACKNOWLEDGED = "acknowledged"
 @dataclass(frozen=True, slots=True)
 class Alert:
     """``severity`` runs from 1 (information) to 5 (critical). ``dedupe_key`` names the happening:
-    the same happening told twice is one alert, because ``alert_id`` is made from it."""
+    the same happening told twice is one alert, because ``alert_id`` is made from it. ``account``:
+    whose it is; None where it concerns all of them, such as bars that are held back."""
 
     type: str
     severity: int
     message: str
     timestamp: datetime
     dedupe_key: str
+    account: str | None = None
 
     def __post_init__(self) -> None:
         if not INFO <= self.severity <= CRITICAL:
@@ -36,7 +38,8 @@ class Alert:
 
     @property
     def alert_id(self) -> UUID:
-        return uuid5(ALERT_NAMESPACE, f"{self.type}|{self.dedupe_key}")
+        whose = "" if self.account is None else f"{self.account}|"
+        return uuid5(ALERT_NAMESPACE, f"{whose}{self.type}|{self.dedupe_key}")
 
     def as_payload(self) -> dict[str, Any]:
         return {
@@ -45,10 +48,12 @@ class Alert:
             "message": self.message,
             "timestamp": to_iso(self.timestamp),
             "dedupe_key": self.dedupe_key,
+            "account": self.account,
         }
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Alert:
+        account = payload.get("account")
         try:
             return cls(
                 type=str(payload["type"]),
@@ -56,6 +61,7 @@ class Alert:
                 message=str(payload["message"]),
                 timestamp=from_iso(payload["timestamp"]),
                 dedupe_key=str(payload["dedupe_key"]),
+                account=None if account is None else str(account),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError(f"not an alert: {error!r} in {dict(payload)!r}") from error

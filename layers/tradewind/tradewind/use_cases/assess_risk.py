@@ -129,7 +129,7 @@ def assess_risk(
             predictions=predictions,
             decisions=assessment.decisions,
             intents=assessment.intents,
-            messages=[message_of_alert(alert) for alert in alerts],
+            messages=[message_of_alert(replace(one, account=cycle.account)) for one in alerts],
             locks=begun,
         )
         stores.runs.leave(cycle, outcome)

@@ -106,7 +106,11 @@ def book_fills(
         [fill for fill in news.told if fill.execution_id not in turned_away] + concluded,
         news,
     )
-    tell(stores, [alert_of_synthetic_fill(news.orders[f.order_id], f) for f in concluded])
+    tell(
+        stores,
+        cycle.account,
+        [alert_of_synthetic_fill(news.orders[f.order_id], f) for f in concluded],
+    )
     return Booked(tuple(written), unbooked)
 
 
@@ -179,7 +183,7 @@ def _last_sales(newest_first: Sequence[BrokerFill], holding: Holding) -> list[Br
 def _write(
     stores: Stores, cycle: Cycle, changes: Sequence[Change], alerts: Sequence[Alert]
 ) -> None:
-    tell(stores, alerts)
+    tell(stores, cycle.account, alerts)
     if not changes:
         return
     touched = {change.after.symbol: change.after for change in changes}

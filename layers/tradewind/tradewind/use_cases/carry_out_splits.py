@@ -54,7 +54,7 @@ def carry_out_splits(
     stores.position_splits.add(account, splits)
     if cycle.mode == "paper":
         stores.paper_trades.save(open_paper_trades(account, holdings))
-    tell(stores, [alert_of_split(account, split, state.as_of) for split in splits])
+    tell(stores, account, [alert_of_split(account, split, state.as_of) for split in splits])
     quantities = {holding.symbol: holding.quantity for holding in holdings}
     return [
         replace(one, quantity=quantities[one.symbol]) if one.symbol in quantities else one

@@ -39,7 +39,7 @@ def check_configuration(stores: Stores, cycle: Cycle, state: BrokerState) -> Non
         return
     stores.configurations.add(cycle.account, configuration, state.as_of)
     alert = alert_of_configuration(cycle.account, configuration, cycle.session.date, state.as_of)
-    tell(stores, [alert] if alert is not None else [])
+    tell(stores, cycle.account, [alert] if alert is not None else [])
 
 
 def check_orders(
@@ -55,5 +55,9 @@ def check_orders(
         as_of=state.as_of,
     )
     if not comparison.agrees:
-        tell(stores, [alert_of_order_comparison(cycle.account, comparison, state.as_of)])
+        tell(
+            stores,
+            cycle.account,
+            [alert_of_order_comparison(cycle.account, comparison, state.as_of)],
+        )
     return comparison

@@ -37,7 +37,7 @@ def check_deployment(
     )
     stores.orders.note_strangers(cycle.account, [order.order_id for order in found], as_of)
     if found:
-        tell(stores, [alert_of_second_deployment(cycle.account, found, as_of)])
+        tell(stores, cycle.account, [alert_of_second_deployment(cycle.account, found, as_of)])
 
 
 def check_quantities(
@@ -73,7 +73,7 @@ def check_quantities(
     if {one.symbol: one.since for one in differences} != noted:
         stores.holdings.note_differences(account, differences)
     unexplained = [one for one in differences if one.is_unexplained(state.as_of)]
-    tell(stores, [alert_of_difference(account, one, state.as_of) for one in unexplained])
+    tell(stores, account, [alert_of_difference(account, one, state.as_of) for one in unexplained])
 
 
 def check_cash(
@@ -103,7 +103,7 @@ def check_cash(
         )
         after = replace(after, differs_since=difference.since if difference else None)
         if difference is not None and difference.is_unexplained(state.as_of):
-            tell(stores, [alert_of_cash_difference(account, difference, state.as_of)])
+            tell(stores, account, [alert_of_cash_difference(account, difference, state.as_of)])
     if after != before:
         stores.cash.save(account, after)
 

@@ -167,7 +167,7 @@ def assess_protection(
         stores.cycles.lock_account(account)
         assessment = _assess(stores, cycle, limits, sessions)
         stores.intents.add(assessment.intents)
-        tell(stores, assessment.alerts)
+        tell(stores, account, assessment.alerts)
     return assessment.intents
 
 

@@ -31,7 +31,7 @@ def record_broker_state(
     with database.transaction() as stores:
         stores.cycles.lock_account(cycle.account)
         if state.next_close not in (None, cycle.session.close):
-            tell(stores, [alert_of_calendar(cycle.session, state.next_close)])
+            tell(stores, None, [alert_of_calendar(cycle.session, state.next_close)])
         return record_snapshot(stores, cycle, state)
 
 
@@ -54,22 +54,22 @@ def record_orders(
     with database.transaction() as stores:
         stores.cycles.lock_account(cycle.account)
         if outcomes:
-            _record_outcomes(stores, outcomes)
+            _record_outcomes(stores, cycle.account, outcomes)
         if state is not None:
             record_snapshot(stores, cycle, state)
         recorded = stores.switch_changes.add(changes)
-        tell(stores, [alert_of_switch_change(change) for change in recorded])
+        tell(stores, cycle.account, [alert_of_switch_change(change) for change in recorded])
         if not cycle.reconciles:
             stores.cycles.finished(cycle.account, cycle.bar_time)
         return stores.outbox.unsent(OUTBOX_BATCH)
 
 
-def _record_outcomes(stores: Stores, outcomes: Sequence[IntentOutcome]) -> None:
+def _record_outcomes(stores: Stores, account: str, outcomes: Sequence[IntentOutcome]) -> None:
     found = stores.intents.find([outcome.intent_id for outcome in outcomes])
     intents = {intent.intent_id: intent for intent in found}
     stores.intents.record([o for o in outcomes if o.intent_id in intents])
     alerts = [alert_of_outcome(outcome, intents.get(outcome.intent_id)) for outcome in outcomes]
-    tell(stores, [alert for alert in alerts if alert is not None])
+    tell(stores, account, [alert for alert in alerts if alert is not None])
 
 
 def mark_published(message_ids: Sequence[UUID], *, database: Database) -> None:

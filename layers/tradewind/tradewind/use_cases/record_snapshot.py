@@ -102,6 +102,7 @@ def _end_vanished(stores: Stores, account: str, state: BrokerState) -> int:
     ended = vanished(before.values(), state.not_known, state.as_of)
     tell(
         stores,
+        account,
         [alert_of_vanished_order(account, before[o.order.order_id], state.as_of) for o in ended],
     )
     return stores.orders.save(account, ended)
@@ -117,7 +118,7 @@ def _tell_returned(
     """Orders of which the broker has a word again after we judged that they had vanished."""
     gone = [order_id for order_id, one in known.items() if one.state is OrderState.VANISHED]
     back = [merged[one] for one in gone if merged[one].state is not OrderState.VANISHED]
-    tell(stores, [alert_of_returned_order(account, one.order, as_of) for one in back])
+    tell(stores, account, [alert_of_returned_order(account, one.order, as_of) for one in back])
 
 
 def _grown(known: Mapping[str, KnownOrder], merged: Mapping[str, KnownOrder]) -> set[str]:
@@ -148,5 +149,5 @@ def _resolve(stores: Stores, account: str, shown: Sequence[BrokerOrder], state: 
         stores.intents.record(resolved)
     if late:
         intents = {intent.intent_id: intent for intent in unsent}
-        tell(stores, [alert_of_late_arrival(one, intents[one.intent_id]) for one in late])
+        tell(stores, account, [alert_of_late_arrival(one, intents[one.intent_id]) for one in late])
     return len(resolved)

@@ -51,8 +51,8 @@ UPDATE outbox SET sent_at = now() WHERE message_id = ANY(:message_ids::uuid[]) A
 """
 
 _ADD_ALERT = """
-INSERT INTO alerts (alert_id, type, severity, message, timestamp, dedupe_key)
-VALUES (:alert_id, :type, :severity, :message, :timestamp, :dedupe_key)
+INSERT INTO alerts (alert_id, type, severity, message, timestamp, dedupe_key, account)
+VALUES (:alert_id, :type, :severity, :message, :timestamp, :dedupe_key, :account)
 ON CONFLICT (alert_id) DO NOTHING
 RETURNING alert_id
 """
@@ -110,6 +110,7 @@ class PostgresAlerts:
             message=alert.message,
             timestamp=alert.timestamp,
             dedupe_key=alert.dedupe_key,
+            account=alert.account,
         )
         return bool(inserted)
 

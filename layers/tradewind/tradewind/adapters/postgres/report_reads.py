@@ -153,8 +153,8 @@ ORDER BY symbol
 """
 
 _ALERTS = """
-SELECT type, severity, message, timestamp, dedupe_key FROM alerts
-WHERE timestamp > :since AND timestamp <= :until
+SELECT type, severity, message, timestamp, dedupe_key, account FROM alerts
+WHERE (account = :account OR account IS NULL) AND timestamp > :since AND timestamp <= :until
 ORDER BY timestamp, alert_id
 """
 
@@ -231,7 +231,10 @@ class PostgresReportReads(PostgresReferenceReads):
             foreign=[
                 ForeignPosition(*row) for row in self._session.rows(_FOREIGN, account=account)
             ],
-            alerts=[Alert(*row) for row in self._session.rows(_ALERTS, since=since, until=until)],
+            alerts=[
+                Alert(*row)
+                for row in self._session.rows(_ALERTS, account=account, since=since, until=until)
+            ],
             bars=self._bars_since(dict.fromkeys(symbols, session.open), session.close),
             close_before=before,
             last_price=newest,

@@ -82,7 +82,9 @@ FROM (
         AND array_position({severities}, state) > array_position({severities}, previous)
     UNION ALL
     SELECT (timestamp AT TIME ZONE 'UTC')::date, timestamp, type || ': ' || message
-    FROM alerts WHERE severity >= {critical} AND timestamp > :since
+    FROM alerts
+    WHERE severity >= {critical} AND timestamp > :since
+        AND (account = :account OR account IS NULL)
 ) AS breach
 ORDER BY day, at
 """.format(  # noqa: S608

@@ -69,3 +69,6 @@ CREATE TABLE session_divergences (
     -- Read by: all sessions in a mode, by the check between paper and live.
     PRIMARY KEY (account, session)
 );
+
+-- Whose alert it is; NULL: it concerns all accounts (bars, the calendar), or it is from before.
+ALTER TABLE alerts ADD COLUMN account text;
