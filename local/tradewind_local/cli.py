@@ -12,6 +12,7 @@ from tradewind.market.csv_rows import Label
 from tradewind_local.bars.commands import bars
 from tradewind_local.command_end import FAILED, OneLineGroup, in_one_line
 from tradewind_local.json_file import check_json_file
+from tradewind_local.mode_commands.commands import golive, paper
 from tradewind_local.replay.plan import (
     DEFAULT_SYMBOLS,
     LONGEST_SESSION,
@@ -34,6 +35,8 @@ main.add_command(report)
 main.add_command(export)
 main.add_command(switch)
 main.add_command(flatten)
+main.add_command(paper)
+main.add_command(golive)
 
 
 @main.command()

@@ -39,6 +39,20 @@ def recorded(state: Path | None, database: str | None) -> Iterator[PostgresDatab
             yield reads
 
 
+def chosen_account(accounts: list[str], asked: str | None) -> str:
+    """The account asked for, or the only one on record. Raises InvalidInputError."""
+    if asked is not None and asked in accounts:
+        return asked
+    if not accounts:
+        raise InvalidInputError("the database has no run on record")
+    if asked is None and len(accounts) == 1:
+        return accounts[0]
+    known = ", ".join(accounts)
+    if asked is None:
+        raise InvalidInputError(f"several accounts are on record; give --account, one of {known}")
+    raise InvalidInputError(f"--account {asked}: no run on record; on record are {known}")
+
+
 @contextmanager
 def _of_state(state: Path) -> Iterator[PostgresDatabase]:
     if not (state.expanduser() / "postgres" / "data").is_dir():

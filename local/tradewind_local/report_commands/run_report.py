@@ -24,7 +24,7 @@ from tradewind.use_cases.daily_report import make_report
 from tradewind_local.json_file import write_json_file
 from tradewind_local.output_file import write_output_file
 from tradewind_local.report_commands.deployed import deployed_by
-from tradewind_local.report_commands.recorded import recorded
+from tradewind_local.report_commands.recorded import chosen_account, recorded
 
 _NEW_YORK = ZoneInfo("America/New_York")
 
@@ -72,7 +72,7 @@ def run_export(
         raise InvalidInputError(f"--from {first} lies after --to {last}")
     with recorded(state, database) as records, records.reporting() as reads:
         accounts = reads.accounts()
-        chosen = _chosen(accounts, account)
+        chosen = chosen_account(accounts, account)
         executions = reads.executions(chosen, since, until)
         splits = reads.splits(chosen, sorted({one.symbol for one in executions}))
     if what == "trades":
@@ -144,21 +144,7 @@ def _decided(
 
 def _account(records: PostgresDatabase, asked: str | None) -> str:
     with records.reporting() as reads:
-        return _chosen(reads.accounts(), asked)
-
-
-def _chosen(accounts: list[str], asked: str | None) -> str:
-    """The account asked for, or the only one on record."""
-    if asked is not None and asked in accounts:
-        return asked
-    if not accounts:
-        raise InvalidInputError("the database has no run on record")
-    if asked is None and len(accounts) == 1:
-        return accounts[0]
-    known = ", ".join(accounts)
-    if asked is None:
-        raise InvalidInputError(f"several accounts are on record; give --account, one of {known}")
-    raise InvalidInputError(f"--account {asked}: no run on record; on record are {known}")
+        return chosen_account(reads.accounts(), asked)
 
 
 def _midnight(day: date, days: int = 0) -> datetime:

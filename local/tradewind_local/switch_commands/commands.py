@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from tradewind.orders.control import SwitchState
 
 from tradewind_local.command_end import FAILED, INTERRUPTED, in_one_line
 from tradewind_local.json_file import check_json_file, write_json_file
+from tradewind_local.person import confirmed, name_of
 
 _SWITCH_CODES = """Exit codes: 0 done and confirmed; 1 something is not (the output says what was
 and what was not done); 2 the input is wrong and nothing was done; 130 Ctrl-C."""
@@ -125,8 +125,8 @@ def switch(
                     f'say why: tradewind switch {state} --why "..."; it is kept with the change'
                 )
             to = SwitchState(state.upper())
-            ask = (lambda _question: True) if yes else _confirmed
-            report = change(where, Wish(account, to, _who(who), why or "", live, ask))
+            ask = (lambda _question: True) if yes else confirmed
+            report = change(where, Wish(account, to, name_of(who), why or "", live, ask))
         if json_file is not None:
             write_json_file(json_file, report)
     sys.exit(0 if report["complete"] else FAILED)
@@ -181,7 +181,7 @@ def flatten(
         from tradewind_local.switch_commands.run_flatten import Confirmation, run_flatten
         from tradewind_local.switch_commands.run_switch import Wish
 
-        halt = Wish(account, SwitchState.HALTED, _who(who), why, live, _confirmed)
+        halt = Wish(account, SwitchState.HALTED, name_of(who), why, live, confirmed)
         confirmation = Confirmation(number, _account_number)
         try:
             report = run_flatten(Where(stack, table, endpoint), halt, confirmation, dry_run=dry_run)
@@ -195,22 +195,6 @@ def flatten(
         if json_file is not None:
             write_json_file(json_file, report)
     sys.exit(0 if dry_run or report["flat"] else FAILED)
-
-
-def _who(given: str | None) -> str:
-    if given is not None and given.strip():
-        return given
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError) as error:
-        raise InvalidInputError("your login name is not known here: give --who NAME") from error
-
-
-def _confirmed(question: str) -> bool:
-    try:
-        return click.confirm(question)
-    except click.Abort as no_keyboard:
-        raise InvalidInputError("no answer, nothing was changed: give --yes") from no_keyboard
 
 
 def _account_number() -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -41,11 +41,13 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """``function`` None: only the table was named, or the stack has no such function."""
+    """``function`` None: only the table was named, or the stack has no such function.
+    ``parameters``: those of the stack by name, none when only the table was named."""
 
     where: Where
     table: str
     function: str | None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def control(self) -> ControlTable:
         return ControlTable(_client(self.where, "dynamodb", READ_TIMEOUT), self.table)
@@ -79,7 +81,10 @@ def find(where: Where) -> Deployed:
     table = outputs.get("ControlTableName")
     if table is None:
         raise InvalidInputError(f"stack {where.stack} has no control table: is it Tradewind's?")
-    return Deployed(where, table, outputs.get("ChangeSwitchName"))
+    parameters = {
+        item["ParameterKey"]: item["ParameterValue"] for item in found[0].get("Parameters", [])
+    }
+    return Deployed(where, table, outputs.get("ChangeSwitchName"), parameters)
 
 
 def _asked(what: str, call: Callable[[], Answer]) -> Answer:

@@ -48,7 +48,7 @@ from tests.integration.postgres.test_splits import A_SPLIT, A_SUSPICION
 
 Connected = Callable[[str], PostgresDatabase]
 
-AN_APPROVAL = LiveApproval(ACCOUNT, 1, "anna", OPEN, 20, 50, Decimal(0))
+AN_APPROVAL = LiveApproval(ACCOUNT, 1, "anna", "a good month", OPEN, 20, 50, Decimal(0))
 A_RUN = PaperRun(ACCOUNT, "sma", "AAPL", 1, RunState.STOPPED, "anna", "odd prices", OPEN)
 A_POSITION_SPLIT = PositionSplit(
     "AAPL",
@@ -118,7 +118,7 @@ RIGHTS = {
         **dict.fromkeys(("paper_runs", "live_approvals"), "SI"),
         **dict.fromkeys(("cycles", "order_intents", "trades", "paper_trades", "positions"), "S"),
         **dict.fromkeys(("account_snapshots", "alerts", "alerts_log", "switch_changes"), "S"),
-        "session_divergences": "S",
+        **dict.fromkeys(("decisions", "session_divergences"), "S"),
         "alembic_version": "S",
     },
     # It changes bars through the functions below alone.

@@ -24,6 +24,7 @@ from tradewind.orders.model import (
     OrderStatus,
     Side,
 )
+from tradewind.reports.ports import SessionDivergence
 from tradewind.risk.going_live import LiveThresholds
 from tradewind.risk.modes import LiveApproval, RunState
 from tradewind.strategies.decision import Action
@@ -160,16 +161,27 @@ AFTERWARDS = datetime(2020, 12, 1, 22, 0, tzinfo=UTC)
 
 
 def execute(
-    database: PostgresDatabase, mode: str = "live", divergence: str | None = "0.004", **changes: Any
+    database: PostgresDatabase, mode: str = "live", fraction: str | None = "0.004", **changes: Any
 ) -> LiveTradingAnswer:
+    if fraction is not None:
+        compared(database, fraction)
     given: dict[str, Any] = {
-        "who": "anna", "control": FakeControl(), "clock": FakeClock(AFTERWARDS),
-        "thresholds": EASY, **changes,
+        "who": "anna", "why": "a good month", "control": FakeControl(),
+        "clock": FakeClock(AFTERWARDS), "thresholds": EASY, **changes,
     }  # fmt: skip
     return execute_live_trading(
-        "paper", mode, divergence=None if divergence is None else D(divergence),
-        database=database, sessions=default_table(), **given,
+        "paper", mode, database=database, sessions=default_table(), **given,
     )  # fmt: skip
+
+
+def compared(database: PostgresDatabase, fraction: str) -> None:
+    """As the session's daily report leaves it."""
+    usd = D(fraction) * 100_000
+    told = SessionDivergence(
+        "paper", CYCLE.session.date, "paper", D(100_000), usd, 1, 0, 0, "nothing"
+    )
+    with database.transaction() as stores:
+        stores.divergences.save(told)
 
 
 def round_trip(books: Books) -> None:
@@ -189,6 +201,7 @@ def test_live_trading_waits_for_its_written_check(books: Books, ask: Ask) -> Non
     refused = execute(books.database, "paper", None)
     assert not refused.approved
     assert len(refused.missing) == 4  # mode, sessions, round trips, divergence
+    assert refused.as_payload()["demands"][3]["shown"] == "not measured"
     assert ask("SELECT count(*) FROM live_approvals") == [[0]]
 
 
@@ -198,12 +211,28 @@ def test_paper_trading_that_was_good_enough_is_approved_once(books: Books, ask: 
     assert (first.approved, first.newly, first.missing) == (True, True, ())
     assert first.size is not None
     assert first.size.fraction == D("0.10")
-    again = execute(books.database, who="bert", divergence="5")
+    again = execute(books.database, who="bert", fraction="5")
     assert (again.approval, again.newly) == (first.approval, False)
     assert ask(
-        "SELECT account, number, who, sessions, round_trips, divergence FROM live_approvals"
-    ) == [["paper", 1, "anna", 1, 1, D("0.004")]]
+        "SELECT account, number, who, why, sessions, round_trips, divergence FROM live_approvals"
+    ) == [["paper", 1, "anna", "a good month", 1, 1, D("0.004")]]
     assert first.as_payload()["size"]["fraction"] == "0.10"
+
+
+def test_a_session_that_was_not_compared_is_no_evidence(books: Books, ask: Ask) -> None:
+    """Neither without a report, nor with one that had nothing to compare."""
+    round_trip(books)
+    (missing,) = execute(books.database, fraction=None).missing
+    assert "not measured" in missing
+    nothing = SessionDivergence(
+        "paper", CYCLE.session.date, "paper", D(100_000), None, 0, 0, 0, "no bars"
+    )
+    with books.database.transaction() as stores:
+        stores.divergences.save(nothing)
+    assert execute(books.database, fraction=None).missing == (missing,)
+    (missing,) = execute(books.database, fraction="-0.02").missing
+    assert "-2.00 % of equity" in missing
+    assert ask("SELECT count(*) FROM live_approvals") == [[0]]
 
 
 def test_what_paper_trading_left_open_keeps_an_account_on_paper(books: Books) -> None:
@@ -211,21 +240,30 @@ def test_what_paper_trading_left_open_keeps_an_account_on_paper(books: Books) ->
     severe = Alert("protection_refused", CRITICAL, "no stop", NOON, "x")
     with books.database.transaction() as stores:
         stores.alerts.add(severe)
-    (missing,) = check_live_trading(
-        "paper", "live", divergence=D(0), control=FakeControl(), database=books.database,
-        clock=FakeClock(AFTERWARDS), thresholds=EASY,
-    ).missing  # fmt: skip
+    compared(books.database, "0.004")
+
+    def look() -> LiveTradingAnswer:
+        return check_live_trading(
+            "paper", "live", control=FakeControl(), database=books.database,
+            sessions=default_table(), clock=FakeClock(AFTERWARDS), thresholds=EASY,
+        )  # fmt: skip
+
+    (missing,) = look().missing
     assert "protection_refused of 2020-11-12T17:00:00Z" in missing
     with books.database.transaction() as stores:
         stores.alerts.log(severe.alert_id, 0, ACKNOWLEDGED, "u1", AFTERWARDS)
+    assert (look().approved, look().verdict.passed) == (False, True)
     assert execute(books.database).approved
+    assert look().approval is not None
     halted = execute(books.database, control=FakeControl(state=SwitchState.HALTED))
-    assert halted.approved  # the switch stops by itself; the approval stands
+    assert (halted.approved, halted.verdict.passed) == (True, False)  # the switch stops by itself
 
 
 def approve(database: PostgresDatabase, at: datetime) -> None:
     with database.transaction() as stores:
-        stores.trading_modes.approve(LiveApproval("paper", 1, "anna", at, 20, 50, D("0.004")))
+        stores.trading_modes.approve(
+            LiveApproval("paper", 1, "anna", "a good month", at, 20, 50, D("0.004"))
+        )
 
 
 def traded(database: PostgresDatabase, count: int) -> None:
@@ -285,7 +323,9 @@ def test_a_critical_alert_of_this_session_counts_at_once(
 
 def test_another_accounts_approval_and_another_sessions_are_no_use(books: Books, ask: Ask) -> None:
     with books.database.transaction() as stores:
-        stores.trading_modes.approve(LiveApproval("other", 1, "anna", NOON, 20, 50, D(0)))
+        stores.trading_modes.approve(
+            LiveApproval("other", 1, "anna", "a good month", NOON, 20, 50, D(0))
+        )
     books.sync(state())
     assert decide(books, Action.ENTER, LIVE)[1] == []
 
@@ -295,7 +335,10 @@ def test_each_role_may_do_its_part(connected: Connected, books: Books, ask: Ask)
     change(connected("tw_govern"), RunState.STOPPED, "AAPL")
     with books.database.transaction() as stores:
         stores.alerts.add(Alert("x", CRITICAL, "x", NOON, "x"))
-    assert not execute(connected("tw_govern")).approved
+    compared(books.database, "0.004")
+    assert not execute(connected("tw_govern"), fraction=None).approved
+    with connected("tw_govern").transaction() as stores:
+        assert stores.trading_modes.traded_symbols("paper") == []
     approve(connected("tw_govern"), NOON - timedelta(days=30))
     books.sync(state())
     deciding = Books(connected("tw_trade"))

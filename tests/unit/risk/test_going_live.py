@@ -13,6 +13,7 @@ from tradewind.portfolio.differences import QuantityDifference
 from tradewind.risk.going_live import (
     LiveRequest,
     LiveThresholds,
+    MeasuredDivergence,
     OpenAlert,
     PaperEvidence,
     check_going_live,
@@ -20,11 +21,12 @@ from tradewind.risk.going_live import (
 
 NOW = datetime(2020, 12, 14, 22, 0, tzinfo=UTC)
 ACTIVE, REDUCING, HALTED = SwitchState.ACTIVE, SwitchState.REDUCING, SwitchState.HALTED
-ENOUGH = PaperEvidence(sessions=20, round_trips=50)
+NEAR = MeasuredDivergence(20, D("0.01"))
+ENOUGH = PaperEvidence(sessions=20, round_trips=50, divergence=NEAR)
 
 
 def request(**changes: Any) -> LiveRequest:
-    plain = LiveRequest("live", ENOUGH, D("0.01"), (), ACTIVE, ())
+    plain = LiveRequest("live", ENOUGH, (), ACTIVE, ())
     return replace(plain, **changes)
 
 
@@ -37,6 +39,10 @@ def change(days: float, to: SwitchState = REDUCING, previous: SwitchState = ACTI
     return SwitchChange("paper", 1, to, previous, "alarm", "three runs failed", at)
 
 
+def measured(divergence: MeasuredDivergence | None) -> dict[str, Any]:
+    return {"evidence": replace(ENOUGH, divergence=divergence)}
+
+
 DIFFERENCE = QuantityDifference("AAPL", D(10), D(11), NOW)
 CASES = [
     # (what is shown, what is missing: a word of the sentence, None when nothing)
@@ -45,10 +51,12 @@ CASES = [
     ("deployed for shadow", {"mode": "shadow"}, "mode shadow"),
     ("a session short", {"evidence": replace(ENOUGH, sessions=19)}, "19 sessions"),
     ("a round trip short", {"evidence": replace(ENOUGH, round_trips=49)}, "49 positions"),
-    ("no divergence measured", {"divergence": None}, "was not measured"),
-    ("a hair too far from the backtest", {"divergence": D("0.0101")}, "1.01 %"),
-    ("as far below it", {"divergence": D("-0.0101")}, "1.01 %"),
-    ("below it, and near enough", {"divergence": D("-0.01")}, None),
+    ("no divergence measured", measured(None), "was not measured"),
+    ("no session compared", measured(MeasuredDivergence(0, D(0))), "was not measured"),
+    ("a compared session short", measured(MeasuredDivergence(19, D(0))), "19 sessions on paper"),
+    ("a hair too far from the backtest", measured(replace(NEAR, fraction=D("0.0101"))), "1.01 %"),
+    ("as far below it", measured(replace(NEAR, fraction=D("-0.0101"))), "-1.01 %"),
+    ("below it, and near enough", measured(replace(NEAR, fraction=D("-0.01"))), None),
     ("an open alert of severity 4", {"evidence": replace(ENOUGH, open_alerts=(alert(4),))},
      "position_difference of 2020-12-11T22:00:00Z"),
     ("an open alert of severity 3", {"evidence": replace(ENOUGH, open_alerts=(alert(3),))}, None),
@@ -74,13 +82,33 @@ def test_what_is_missing(changes: dict[str, Any], missing: str | None) -> None:
 
 def test_everything_that_is_missing_is_told_at_once() -> None:
     nothing = LiveRequest(
-        "paper", PaperEvidence(0, 0, (alert(5),)), None, (DIFFERENCE,), REDUCING, (change(1),)
+        "paper", PaperEvidence(0, 0, None, (alert(5),)), (DIFFERENCE,), REDUCING, (change(1),)
     )
-    assert len(check_going_live(nothing, NOW).missing) == 8
+    verdict = check_going_live(nothing, NOW)
+    assert len(verdict.missing) == len(verdict.demands) == 8
+    assert [(one.name, one.shown) for one in verdict.demands] == [
+        ("deployment", "mode paper"), ("sessions", "0"), ("round_trips", "0"),
+        ("divergence", "not measured"), ("alerts", "1 open"), ("books", "1 differ"),
+        ("switch", "REDUCING"), ("quiet", "lowered at 2020-12-13T22:00:00Z"),
+    ]  # fmt: skip
+
+
+def test_a_demand_that_is_met_shows_its_figure_too() -> None:
+    verdict = check_going_live(request(switch_changes=(change(30),)), NOW)
+    assert [(one.shown, one.needed) for one in verdict.demands[1:5]] == [
+        ("20", "at least 20"),
+        ("50", "at least 50"),
+        ("1.00 % over 20 sessions", "at most 1.00 % of equity, over at least 20 sessions"),
+        ("0 open", "none of severity 4 and above"),
+    ]
+    assert all(one.met for one in verdict.demands)
+    some = replace(ENOUGH, divergence=replace(NEAR, not_compared=2))
+    shown = check_going_live(request(evidence=some), NOW).demands[3].shown
+    assert shown == "1.00 % over 20 sessions, 2 not compared"
 
 
 def test_the_demands_can_be_changed() -> None:
     less = LiveThresholds(sessions=1, round_trips=0)
-    shown = request(evidence=PaperEvidence(1, 0))
+    shown = request(evidence=PaperEvidence(1, 0, MeasuredDivergence(1, D(0))))
     assert check_going_live(shown, NOW, less).passed
     assert not check_going_live(shown, NOW).passed

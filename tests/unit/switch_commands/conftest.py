@@ -22,8 +22,11 @@ from tradewind_local.switch_commands.deployed import Deployed, Where
 from tests.fakes import FakeBroker, FakeClock
 
 
+@dataclass
 class Stacks:
     """CloudFormation with one stack, and AWS's words for any other (moto's needs more packages)."""
+
+    parameters: dict[str, str]
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
         if StackName != "tradewind":
@@ -32,13 +35,16 @@ class Stacks:
             raise ClientError(told, "DescribeStacks")  # type: ignore[arg-type]
         outputs = {"ControlTableName": "control", "ChangeSwitchName": "change-switch"}
         listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
-        return {"Stacks": [{"StackName": StackName, "Outputs": listed}]}
+        given = [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()
+        ]
+        return {"Stacks": [{"StackName": StackName, "Outputs": listed, "Parameters": given}]}
 
 
 @dataclass
 class Hand:
     """Somebody at the keyboard. ``function`` is what the deployed function answers, or fails
-    with."""
+    with; ``parameters`` are those that the stack was deployed with."""
 
     control: ControlTable
     broker: FakeBroker
@@ -48,6 +54,7 @@ class Hand:
 
     def __post_init__(self) -> None:
         self.called: list[dict[str, str]] = []
+        self.parameters = {"TradingMode": "paper", "AccountName": "paper"}
 
     def types(self, *arguments: str, keyboard: str | None = None) -> Result:
         return CliRunner().invoke(main, list(arguments), input=keyboard, prog_name="tradewind")
@@ -87,7 +94,7 @@ def hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hand]:
 
         def client(where: Where, service: str, *rest: Any, **options: Any) -> Any:
             real = real_client(where, service, *rest, **options)
-            return Stacks() if service == "cloudformation" else real
+            return Stacks(made.parameters) if service == "cloudformation" else real
 
         monkeypatch.setattr(deployed, "_client", client)
         monkeypatch.setattr(Deployed, "call", lambda found, event: made.call(found, event))

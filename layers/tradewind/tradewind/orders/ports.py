@@ -215,3 +215,7 @@ class SwitchChangeStore(Protocol):
     def add(self, changes: Sequence[SwitchChange]) -> list[SwitchChange]:
         """Insert changes not recorded yet (told by account and number); the answer is those."""
         ...
+
+    def of(self, account: str) -> list[SwitchChange]:
+        """All that are recorded, oldest first."""
+        ...

@@ -6,7 +6,7 @@ sentence a person can act on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,8 +25,9 @@ class LiveThresholds:
     ``sessions``: a month of trading days, so that more than one kind of market was met.
     ``round_trips``: fewer closed positions say nothing about costs. ``max_divergence``: how far the
     paper account's profit may lie from the backtest's of the same sessions, as a fraction of
-    equity. ``alert_severity``: an open alert this severe or more is unfinished business.
-    ``quiet``: how long the trading switch must not have been lowered.
+    equity; ``sessions`` of them have to be compared, too. ``alert_severity``: an open alert this
+    severe or more is unfinished business. ``quiet``: how long the trading switch must not have
+    been lowered.
     """
 
     sessions: int = 20
@@ -47,34 +48,63 @@ class OpenAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredDivergence:
+    """How paper trading did beside the backtest of the same bars: over ``sessions`` that were
+    compared, the sum of (paper profit - backtest profit) / equity. Negative: paper earned less.
+    ``not_compared``: sessions traded on paper of which it says nothing."""
+
+    sessions: int
+    fraction: Decimal
+    not_compared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PaperEvidence:
     """What paper trading has left in the store of record. ``sessions``: those with an execution;
-    ``round_trips``: positions opened and closed."""
+    ``round_trips``: positions opened and closed; ``divergence`` None: no session was compared."""
 
     sessions: int
     round_trips: int
+    divergence: MeasuredDivergence | None = None
     open_alerts: Sequence[OpenAlert] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRequest:
-    """``divergence``: |paper profit - backtest profit| over the same sessions as a fraction of
-    equity, None when it was never measured. ``mode``: what this deployment was deployed as.
-    ``switch_changes``: oldest first; ``switch`` is what stands."""
+    """``mode``: what this deployment was deployed as. ``switch_changes``: oldest first; ``switch``
+    is what stands."""
 
     mode: str
     evidence: PaperEvidence
-    divergence: Decimal | None
     differences: Sequence[QuantityDifference]
     switch: SwitchState
     switch_changes: Sequence[SwitchChange]
 
 
 @dataclass(frozen=True, slots=True)
-class LiveVerdict:
-    """Passed when nothing is missing."""
+class Demand:
+    """One demand of the check: what was shown and what is needed, in words; ``missing`` is the
+    sentence that says what to do, None when the demand is met."""
 
-    missing: tuple[str, ...]
+    name: str
+    shown: str
+    needed: str
+    missing: str | None
+
+    @property
+    def met(self) -> bool:
+        return self.missing is None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVerdict:
+    """Passed when every demand is met."""
+
+    demands: tuple[Demand, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(one.missing for one in self.demands if one.missing is not None)
 
     @property
     def passed(self) -> bool:
@@ -85,44 +115,105 @@ def check_going_live(
     request: LiveRequest, at: datetime, thresholds: LiveThresholds | None = None
 ) -> LiveVerdict:
     """``at`` (aware UTC) is when the check is made."""
-    return LiveVerdict(tuple(_missing(request, at, thresholds or LiveThresholds())))
+    demanded, evidence = thresholds or LiveThresholds(), request.evidence
+    return LiveVerdict(
+        (
+            _deployment(request.mode),
+            _at_least(
+                "sessions", evidence.sessions, demanded.sessions, "sessions were traded on paper"
+            ),
+            _at_least(
+                "round_trips",
+                evidence.round_trips,
+                demanded.round_trips,
+                "positions were opened and closed on paper",
+            ),
+            _divergence(evidence.divergence, demanded),
+            _alerts(evidence.open_alerts, demanded),
+            _differences(request.differences),
+            _switch(request.switch),
+            _quiet(request.switch_changes, at, demanded),
+        )
+    )
 
 
-def _missing(request: LiveRequest, at: datetime, demanded: LiveThresholds) -> Iterator[str]:
-    evidence = request.evidence
-    if request.mode != "live":
-        yield f"this deployment runs in mode {request.mode}: deploy it with TradingMode=live"
-    if evidence.sessions < demanded.sessions:
-        yield (f"{evidence.sessions} sessions were traded on paper, {demanded.sessions} are needed")
-    if evidence.round_trips < demanded.round_trips:
-        yield (
-            f"{evidence.round_trips} positions were opened and closed on paper, "
-            f"{demanded.round_trips} are needed"
+def _deployment(mode: str) -> Demand:
+    fault = f"this deployment runs in mode {mode}: deploy it with TradingMode=live"
+    return Demand("deployment", f"mode {mode}", "mode live", None if mode == "live" else fault)
+
+
+def _at_least(name: str, shown: int, needed: int, what: str) -> Demand:
+    fault = f"{shown} {what}, {needed} are needed"
+    return Demand(name, str(shown), f"at least {needed}", None if shown >= needed else fault)
+
+
+def _divergence(measured: MeasuredDivergence | None, demanded: LiveThresholds) -> Demand:
+    allowed = f"{demanded.max_divergence * 100:.2f} %"
+    needed = f"at most {allowed} of equity, over at least {demanded.sessions} sessions"
+    if measured is None or measured.sessions == 0:
+        fault = (
+            "how far paper trading lies from the backtest of the same sessions was not measured: "
+            "the daily reports compare them"
         )
-    if request.divergence is None:
-        yield "how far paper trading lies from the backtest of the same sessions was not measured"
-    elif abs(request.divergence) > demanded.max_divergence:
-        yield (
-            f"paper trading lies {abs(request.divergence) * 100:.2f} % of equity from the backtest "
-            f"of the same sessions, allowed are {demanded.max_divergence * 100:.2f} %"
+        return Demand("divergence", "not measured", needed, fault)
+    figure = f"{measured.fraction * 100:.2f} %"
+    shown = f"{figure} over {measured.sessions} sessions"
+    if measured.not_compared:
+        shown += f", {measured.not_compared} not compared"
+    if measured.sessions < demanded.sessions:
+        fault = (
+            f"{measured.sessions} sessions on paper were compared with a backtest, "
+            f"{demanded.sessions} are needed"
         )
-    severe = [one for one in evidence.open_alerts if one.severity >= demanded.alert_severity]
-    if severe:
-        named = ", ".join(f"{one.type} of {to_iso(one.timestamp)}" for one in severe[:_MOST_NAMED])
-        more = f" and {len(severe) - _MOST_NAMED} more" if len(severe) > _MOST_NAMED else ""
-        yield (
-            f"alerts of severity {demanded.alert_severity} and above are not acknowledged: "
-            f"{named}{more}"
+        return Demand("divergence", shown, needed, fault)
+    if abs(measured.fraction) > demanded.max_divergence:
+        fault = (
+            f"paper trading lies {figure} of equity from the backtest of the same sessions, "
+            f"allowed are {allowed}"
         )
-    if request.differences:
-        told = "; ".join(str(one) for one in request.differences)
-        yield f"quantities differ from the broker's and nothing explains it: {told}"
-    if request.switch is not SwitchState.ACTIVE:
-        yield f"the trading switch is {request.switch}, not {SwitchState.ACTIVE}"
-    for change in request.switch_changes:
-        lowered = change.state.severity > change.previous.severity
-        if lowered and change.at is not None and at - change.at < demanded.quiet:
-            yield (
-                f"the trading switch was lowered at {to_iso(change.at)} by {change.who} "
-                f"({change.why}); {demanded.quiet.days} days without that are needed"
-            )
+        return Demand("divergence", shown, needed, fault)
+    return Demand("divergence", shown, needed, None)
+
+
+def _alerts(alerts: Sequence[OpenAlert], demanded: LiveThresholds) -> Demand:
+    severe = [one for one in alerts if one.severity >= demanded.alert_severity]
+    shown, needed = f"{len(severe)} open", f"none of severity {demanded.alert_severity} and above"
+    if not severe:
+        return Demand("alerts", shown, needed, None)
+    named = ", ".join(f"{one.type} of {to_iso(one.timestamp)}" for one in severe[:_MOST_NAMED])
+    more = f" and {len(severe) - _MOST_NAMED} more" if len(severe) > _MOST_NAMED else ""
+    fault = (
+        f"alerts of severity {demanded.alert_severity} and above are not acknowledged: "
+        f"{named}{more}"
+    )
+    return Demand("alerts", shown, needed, fault)
+
+
+def _differences(differences: Sequence[QuantityDifference]) -> Demand:
+    told = "; ".join(str(one) for one in differences)
+    fault = f"quantities differ from the broker's and nothing explains it: {told}"
+    return Demand("books", f"{len(differences)} differ", "none", fault if differences else None)
+
+
+def _switch(state: SwitchState) -> Demand:
+    fault = f"the trading switch is {state}, not {SwitchState.ACTIVE}"
+    needed = str(SwitchState.ACTIVE)
+    return Demand("switch", str(state), needed, None if state is SwitchState.ACTIVE else fault)
+
+
+def _quiet(changes: Sequence[SwitchChange], at: datetime, demanded: LiveThresholds) -> Demand:
+    needed = f"not lowered for {demanded.quiet.days} days"
+    lowered = [
+        (change.at, change)
+        for change in changes
+        if change.at is not None and change.state.severity > change.previous.severity
+    ]
+    if not lowered:
+        return Demand("quiet", "never lowered", needed, None)
+    when, change = lowered[-1]
+    fault = (
+        f"the trading switch was lowered at {to_iso(when)} by {change.who} ({change.why}); "
+        f"{demanded.quiet.days} days without that are needed"
+    )
+    shown = f"lowered at {to_iso(when)}"
+    return Demand("quiet", shown, needed, fault if at - when < demanded.quiet else None)

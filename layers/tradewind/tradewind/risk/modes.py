@@ -35,12 +35,13 @@ class PaperRun:
 
 @dataclass(frozen=True, slots=True)
 class LiveApproval:
-    """A written check that was passed: by whom, when (aware UTC), and on what evidence.
-    ``number`` counts the account's approvals from 1."""
+    """A written check that was passed: by whom and why it was asked for, when (aware UTC), and on
+    what evidence. ``number`` counts the account's approvals from 1."""
 
     account: str
     number: int
     who: str
+    why: str
     at: datetime
     sessions: int
     round_trips: int
@@ -57,8 +58,21 @@ class RampRecord:
     breaches: Mapping[date, str]
 
 
+@dataclass(frozen=True, slots=True)
+class TradedSymbol:
+    """A symbol that a strategy decided on, and the mode in which it did."""
+
+    symbol: str
+    strategy: str
+    mode: str
+
+
 class TradingModeStore(Protocol):
     """The ``paper_runs`` and ``live_approvals`` tables, and what a check of them looks at."""
+
+    def traded_symbols(self, account: str) -> list[TradedSymbol]:
+        """What the account decided on in the newest session in which it decided, by symbol."""
+        ...
 
     def runs(self, account: str) -> list[PaperRun]:
         """The newest change of each (strategy, symbol) that has one, by strategy and symbol."""
@@ -73,7 +87,8 @@ class TradingModeStore(Protocol):
     def approve(self, approval: LiveApproval) -> None: ...
 
     def evidence(self) -> PaperEvidence:
-        """What this deployment has shown on paper, under whatever account's name."""
+        """What this deployment has shown on paper, under whatever account's name; how that
+        compares with backtests is the ``DivergenceStore``'s to say."""
         ...
 
     def ramp(self, approval: LiveApproval, sessions: Sequence[Session]) -> RampRecord:

@@ -7,16 +7,21 @@ asked is part of every record.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import to_iso
 from tradewind.market.session_table import SessionTable
-from tradewind.orders.control import LONGEST_WHO, LONGEST_WHY, TradingControl
-from tradewind.risk.going_live import LiveRequest, LiveThresholds, LiveVerdict, check_going_live
+from tradewind.orders.control import LONGEST_WHO, LONGEST_WHY, SwitchChange
+from tradewind.risk.going_live import (
+    LiveRequest,
+    LiveThresholds,
+    LiveVerdict,
+    MeasuredDivergence,
+    check_going_live,
+)
 from tradewind.risk.live_ramp import SizeStep, live_size
 from tradewind.risk.modes import LiveApproval, PaperRun, RunState
 from tradewind.use_cases.entry_permission import ramp_sessions
@@ -47,18 +52,24 @@ class PaperTradingAnswer:
 
 @dataclass(frozen=True, slots=True)
 class LiveTradingAnswer:
-    """``approval`` and ``size`` stand when the account may trade live, else ``missing`` says in
-    sentences what is not there yet. ``newly``: this call recorded the approval."""
+    """``approval`` and ``size`` stand when the account may trade live. ``verdict`` is the check as
+    it would come out now; an approval stands whatever it says. ``newly``: this call recorded the
+    approval."""
 
     account: str
     approval: LiveApproval | None
     size: SizeStep | None
     newly: bool
-    missing: tuple[str, ...]
+    verdict: LiveVerdict
 
     @property
     def approved(self) -> bool:
         return self.approval is not None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What keeps the account from trading live, one sentence each."""
+        return () if self.approved else self.verdict.missing
 
     def as_payload(self) -> dict[str, Any]:
         approval, size = self.approval, self.size
@@ -71,6 +82,7 @@ class LiveTradingAnswer:
             else {
                 "number": approval.number,
                 "who": approval.who,
+                "why": approval.why,
                 "at": to_iso(approval.at),
                 "sessions": approval.sessions,
                 "round_trips": approval.round_trips,
@@ -79,8 +91,26 @@ class LiveTradingAnswer:
             "size": None
             if size is None
             else {"fraction": str(size.fraction), "reason": size.reason},
-            "missing": list(self.missing),
+            "passed": self.verdict.passed,
+            "demands": [
+                {
+                    "name": one.name,
+                    "shown": one.shown,
+                    "needed": one.needed,
+                    "met": one.met,
+                    "missing": one.missing,
+                }
+                for one in self.verdict.demands
+            ],
         }
+
+
+class SwitchReads(Protocol):
+    """The part of ``TradingControl`` that the check looks at."""
+
+    def switch(self, account: str) -> SwitchChange: ...
+
+    def switch_changes(self, account: str) -> list[SwitchChange]: ...
 
 
 def change_paper_trading(
@@ -128,17 +158,20 @@ def check_live_trading(
     account: str,
     mode: str,
     *,
-    divergence: Decimal | None,
-    control: TradingControl,
+    control: SwitchReads,
     database: Database,
+    sessions: SessionTable,
     clock: Clock,
     thresholds: LiveThresholds | None = None,
-) -> LiveVerdict:
-    """The check between paper and live trading, without recording anything."""
+) -> LiveTradingAnswer:
+    """The check between paper and live trading, and what stands, without recording anything.
+    Raises ControlUnavailableError when the trading switch cannot be read."""
     now = clock.now()
     with database.transaction() as stores:
-        request = _request(stores, account, mode, divergence, control, now)
-    return check_going_live(request, now, thresholds)
+        verdict = check_going_live(_request(stores, account, mode, control, now), now, thresholds)
+        approval = stores.trading_modes.approval(account) if mode == "live" else None
+        size = None if approval is None else _size(stores, approval, now, sessions)
+    return LiveTradingAnswer(account, approval, size, False, verdict)
 
 
 def execute_live_trading(
@@ -146,8 +179,8 @@ def execute_live_trading(
     mode: str,
     *,
     who: str,
-    divergence: Decimal | None,
-    control: TradingControl,
+    why: str,
+    control: SwitchReads,
     database: Database,
     sessions: SessionTable,
     clock: Clock,
@@ -157,33 +190,31 @@ def execute_live_trading(
     part of the size it has reached. An approval that stands is not asked for again; its size rises
     by itself with clean sessions (:mod:`tradewind.risk.live_ramp`).
 
-    ``divergence``: see ``LiveRequest``. Raises ControlUnavailableError when the trading switch
-    cannot be read.
+    Raises ControlUnavailableError when the trading switch cannot be read.
     """
-    who = one_line("who", who, LONGEST_WHO)
+    who, why = one_line("who", who, LONGEST_WHO), one_line("why", why, LONGEST_WHY)
     now = clock.now()
     with database.transaction() as stores:
         stores.cycles.lock_account(account)
-        standing = stores.trading_modes.approval(account)
-        if standing is not None and mode == "live":
-            size = _size(stores, standing, now, sessions)
-            return LiveTradingAnswer(account, standing, size, False, ())
-        request = _request(stores, account, mode, divergence, control, now)
+        request = _request(stores, account, mode, control, now)
         verdict = check_going_live(request, now, thresholds)
-        if not verdict.passed or divergence is None:
-            return LiveTradingAnswer(account, None, None, False, verdict.missing)
-        approval = LiveApproval(
-            account=account,
-            number=1,
-            who=who,
-            at=now,
-            sessions=request.evidence.sessions,
-            round_trips=request.evidence.round_trips,
-            divergence=divergence,
-        )
-        stores.trading_modes.approve(approval)
-        size = _size(stores, approval, now, sessions)
-    return LiveTradingAnswer(account, approval, size, True, ())
+        approval = stores.trading_modes.approval(account) if mode == "live" else None
+        newly = approval is None and verdict.passed
+        measured = request.evidence.divergence
+        if newly and measured is not None:
+            approval = LiveApproval(
+                account=account,
+                number=1,
+                who=who,
+                why=why,
+                at=now,
+                sessions=request.evidence.sessions,
+                round_trips=request.evidence.round_trips,
+                divergence=measured.fraction,
+            )
+            stores.trading_modes.approve(approval)
+        size = None if approval is None else _size(stores, approval, now, sessions)
+    return LiveTradingAnswer(account, approval, size, newly, verdict)
 
 
 def _size(
@@ -197,20 +228,25 @@ def _request(
     stores: Stores,
     account: str,
     mode: str,
-    divergence: Decimal | None,
-    control: TradingControl,
+    control: SwitchReads,
     now: datetime,
 ) -> LiveRequest:
     return LiveRequest(
         mode=mode,
-        evidence=stores.trading_modes.evidence(),
-        divergence=divergence,
+        evidence=replace(stores.trading_modes.evidence(), divergence=_divergence(stores)),
         differences=[
             one for one in stores.holdings.differences(account) if one.is_unexplained(now)
         ],
         switch=control.switch(account).state,
         switch_changes=control.switch_changes(account),
     )
+
+
+def _divergence(stores: Stores) -> MeasuredDivergence | None:
+    told = stores.divergences.on_paper()
+    if told.fraction is None:
+        return None
+    return MeasuredDivergence(told.compared, told.fraction, len(told.open_sessions))
 
 
 def _chosen(

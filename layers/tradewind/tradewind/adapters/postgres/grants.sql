@@ -63,8 +63,8 @@ GRANT SELECT ON split_factors, suspected_splits TO tw_record;
 -- What people decide: paper trading is started and stopped, live trading approved. Whoever decides
 -- on trades cannot write it.
 GRANT SELECT, INSERT ON paper_runs, live_approvals TO tw_govern;
-GRANT SELECT ON cycles, order_intents, trades, paper_trades, positions, account_snapshots, alerts,
-    alerts_log, switch_changes, session_divergences TO tw_govern;
+GRANT SELECT ON cycles, decisions, order_intents, trades, paper_trades, positions,
+    account_snapshots, alerts, alerts_log, switch_changes, session_divergences TO tw_govern;
 
 -- the acknowledgement of alerts, which comes from outside
 GRANT SELECT ON alerts TO tw_acknowledge;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 from tradewind.adapters.postgres.connection import Session
 from tradewind.adapters.postgres.records import records
@@ -27,6 +28,11 @@ SELECT {", ".join(_CHANGE)} FROM written ORDER BY account, number
 """  # noqa: S608
 
 
+_OF = f"""
+SELECT {", ".join(_CHANGE)} FROM switch_changes WHERE account = :account ORDER BY number
+"""  # noqa: S608
+
+
 class PostgresSwitchChanges:
     """Implements ``SwitchChangeStore``."""
 
@@ -36,8 +42,14 @@ class PostgresSwitchChanges:
     def add(self, changes: Sequence[SwitchChange]) -> list[SwitchChange]:
         if not changes:
             return []
-        rows = self._session.rows(_ADD, rows=records(changes, _CHANGE))
-        return [
-            SwitchChange(account, number, SwitchState(state), SwitchState(previous), who, why, at)
-            for account, number, state, previous, who, why, at in rows
-        ]
+        return _changes(self._session.rows(_ADD, rows=records(changes, _CHANGE)))
+
+    def of(self, account: str) -> list[SwitchChange]:
+        return _changes(self._session.rows(_OF, account=account))
+
+
+def _changes(rows: Sequence[Sequence[Any]]) -> list[SwitchChange]:
+    return [
+        SwitchChange(account, number, SwitchState(state), SwitchState(previous), who, why, at)
+        for account, number, state, previous, who, why, at in rows
+    ]

@@ -12,7 +12,7 @@ from tradewind.alerts.model import ACKNOWLEDGED, CRITICAL
 from tradewind.market.session import Session as TradingSession
 from tradewind.orders.control import SwitchState
 from tradewind.risk.going_live import OpenAlert, PaperEvidence
-from tradewind.risk.modes import LiveApproval, PaperRun, RampRecord, RunState
+from tradewind.risk.modes import LiveApproval, PaperRun, RampRecord, RunState, TradedSymbol
 
 # Columns carry the names of the fields they keep. (S608 below: these names are all that is put
 # into a statement; values go in as parameters.)
@@ -42,6 +42,15 @@ _APPROVE = f"""
 INSERT INTO live_approvals ({", ".join(_APPROVAL)})
 VALUES ({", ".join(f":{name}" for name in _APPROVAL)})
 """  # noqa: S608
+
+_TRADED_SYMBOLS = """
+SELECT DISTINCT ON (symbol) symbol, strategy, mode FROM decisions
+WHERE account = :account AND bar_time >= (
+    SELECT min(bar_time) FROM cycles
+    WHERE account = :account AND session = (
+        SELECT session FROM cycles WHERE account = :account ORDER BY bar_time DESC LIMIT 1))
+ORDER BY symbol, bar_time DESC
+"""
 
 _TRADED_ON_PAPER = """
 SELECT
@@ -102,6 +111,10 @@ class PostgresTradingModes:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def traded_symbols(self, account: str) -> list[TradedSymbol]:
+        rows = self._session.rows(_TRADED_SYMBOLS, account=account)
+        return [TradedSymbol(*row) for row in rows]
+
     def runs(self, account: str) -> list[PaperRun]:
         rows = self._session.rows(RUNS, account=account)
         return [_run(dict(zip(_RUN, row, strict=True))) for row in rows]
@@ -120,7 +133,7 @@ class PostgresTradingModes:
     def evidence(self) -> PaperEvidence:
         sessions, round_trips = self._session.rows(_TRADED_ON_PAPER)[0]
         alerts = self._session.rows(_OPEN_ALERTS, acknowledged=ACKNOWLEDGED)
-        return PaperEvidence(sessions, round_trips, tuple(OpenAlert(*row) for row in alerts))
+        return PaperEvidence(sessions, round_trips, open_alerts=[OpenAlert(*row) for row in alerts])
 
     def ramp(self, approval: LiveApproval, sessions: Sequence[TradingSession]) -> RampRecord:
         traded = self._session.rows(

@@ -44,6 +44,7 @@ CREATE TABLE live_approvals (
     account     text        NOT NULL,
     number      integer     NOT NULL CHECK (number > 0),  -- counts an account's approvals from 1
     who         text        NOT NULL CHECK (who <> ''),
+    why         text        NOT NULL CHECK (why <> ''),
     at          timestamptz NOT NULL,
     sessions    integer     NOT NULL CHECK (sessions >= 0),     -- traded on paper
     round_trips integer     NOT NULL CHECK (round_trips >= 0),  -- closed on paper

@@ -1,0 +1,1 @@
+"""``tradewind golive`` and ``tradewind paper``: what people allow and stop."""
