@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
-from aws_lambda_powertools.event_handler.exceptions import BadRequestError
+from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tradewind import bootstrap
 from tradewind.errors import InvalidInputError
@@ -48,6 +48,20 @@ def locks() -> dict[str, Any]:
     return answer_queries.locks(
         bootstrap.account().account, bootstrap.clock().now(), database=bootstrap.database()
     )
+
+
+@app.get("/backtest/<backtest_id>")
+def backtest(backtest_id: str) -> dict[str, Any]:
+    # Here, because it would make each cold start of the other routes a third longer.
+    from tradewind.use_cases.backtesting import read_backtest
+
+    try:
+        found = read_backtest(backtest_id, bootstrap.clock().now(), database=bootstrap.database())
+    except InvalidInputError as error:
+        raise BadRequestError(str(error)) from error
+    if found is None:
+        raise NotFoundError(f"nobody asked for a backtest {backtest_id}")
+    return found
 
 
 @logger.inject_lambda_context

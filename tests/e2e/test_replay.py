@@ -278,8 +278,8 @@ def hint_at(address: str, now: str, body: bytes) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def access_token(cloud: str, pool: str, client: str) -> str:
-    """A new user of the pool logs in by password and second factor."""
+def access_token(cloud: str, pool: str, client: str, group: str | None = None) -> str:
+    """A new user of the pool, in the group, logs in by password and second factor."""
     users = boto3.client(
         "cognito-idp",
         endpoint_url=cloud,
@@ -292,6 +292,8 @@ def access_token(cloud: str, pool: str, client: str) -> str:
         UserPoolId=pool, Username=name, TemporaryPassword=password, MessageAction="SUPPRESS"
     )
     users.admin_set_user_password(UserPoolId=pool, Username=name, Password=password, Permanent=True)
+    if group is not None:
+        users.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
     log_in = {
         "UserPoolId": pool,
         "ClientId": client,

@@ -94,6 +94,11 @@ def step(name: str, key: str, value: Any) -> Callable[[Stack], None]:
     return plant
 
 
+def of_backtest(name: str, key: str, value: Any) -> Callable[[Stack], None]:
+    """Set one field of a state of the backtests' machine."""
+    return lambda stack: stack.workflows["Backtest"]["States"][name].__setitem__(key, value)
+
+
 def without(name: str, key: str) -> Callable[[Stack], None]:
     def plant(stack: Stack) -> None:
         del _state(stack, name)[key]
@@ -208,6 +213,36 @@ DEFECTS = (
         "code before its schema",
         F.core_waits_for_the_schema,
         attribute("QueryApi", "DependsOn", "Api"),
+    ),
+    Defect(
+        "an image that every stack needs",
+        F.images_are_optional,
+        attribute("RunBacktest", "Condition", "HasOperator"),
+    ),
+    Defect(
+        "a stack that needs a container runtime to be built",
+        F.images_are_optional,
+        attribute("RunBacktest", "Metadata", {"Dockerfile": "Dockerfile"}),
+    ),
+    Defect(
+        "a backtest that knows a secret",
+        F.research_runs_apart,
+        allow("RunBacktestRole", "secretsmanager:GetSecretValue", {"Ref": "BrokerSecret"}),
+    ),
+    Defect(
+        "a backtest that writes as what trades",
+        F.research_runs_apart,
+        put("RecordBacktest", *ENV, "DATABASE_USER", value="tw_record"),
+    ),
+    Defect(
+        "a backtest that starts a trading cycle",
+        F.research_runs_apart,
+        allow("StartBacktestRole", "states:StartExecution", {"Ref": "TradingCycle"}),
+    ),
+    Defect(
+        "a backtest that takes the trading functions' concurrency",
+        F.research_runs_apart,
+        drop("RunBacktest", "ReservedConcurrentExecutions"),
     ),
     # -- queues, topics, schedule, alarms ----------------------------------------------------
     Defect(
@@ -523,6 +558,40 @@ DEFECTS = (
         lambda stack: stack.workflows["OrderReconciliation"]["States"]["Is it needed?"].__setitem__(
             "Default", "Sync broker"
         ),
+    ),
+    Defect(
+        "a backtest that believes its starter",
+        W.backtests_run_what_was_requested,
+        lambda stack: stack.workflows["Backtest"].__setitem__("StartAt", "Run chunks"),
+    ),
+    Defect(
+        "a backtest that is run again",
+        W.backtests_run_what_was_requested,
+        lambda stack: stack.workflows["Backtest"]["States"]["Is it needed?"].__setitem__(
+            "Default", "Run chunks"
+        ),
+    ),
+    Defect(
+        "a sweep of which a part is ranked",
+        W.backtests_run_what_was_requested,
+        of_backtest("Run chunks", "ToleratedFailureCount", 3),
+    ),
+    Defect(
+        "a thousand chunks at once",
+        W.backtests_run_what_was_requested,
+        of_backtest("Run chunks", "MaxConcurrency", 1000),
+    ),
+    Defect(
+        "a chunk tried for an hour",
+        W.retries_are_named_and_few,
+        lambda stack: stack.workflows["Backtest"]["States"]["Plan backtest"]["Retry"][
+            0
+        ].__setitem__("MaxDelaySeconds", 600),
+    ),
+    Defect(
+        "a failure written down and told to nobody",
+        W.failures_are_reported,
+        of_backtest("Record failure", "Next", "Backtest failed"),
     ),
     Defect(
         "all orders at once", W.orders_go_one_at_a_time, step("Place orders", "MaxConcurrency", 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.template.stack import ROOT, Stack, mentions
 
 EDGE = {
@@ -14,6 +16,8 @@ EDGE = {
     "RefreshBrokerToken",
     "ReceiveBrokerHint",
     "Notify",
+    "StartBacktest",
+    "RunBacktest",
 }
 CORE = {
     "ComputeFeatures",
@@ -28,7 +32,12 @@ CORE = {
     "DailyReport",
     "MaintainDatabase",
     "MigrateSchema",
+    "RegisterBacktest",
+    "PlanBacktest",
+    "RecordBacktest",
 }
+# What runs backtests, apart from everything that trades.
+RESEARCH = {"StartBacktest", "RegisterBacktest", "PlanBacktest", "RunBacktest", "RecordBacktest"}
 # Which PostgreSQL role a core function logs in as.
 LOGINS = {
     "ComputeFeatures": "tw_trade",
@@ -43,6 +52,9 @@ LOGINS = {
     "DailyReport": "tw_report",
     "MaintainDatabase": "tw_maintain",
     "MigrateSchema": "tradewind",
+    "RegisterBacktest": "tw_research",
+    "PlanBacktest": "tw_research",
+    "RecordBacktest": "tw_research",
 }
 SECRETS = {
     "BROKER_SECRET",
@@ -81,6 +93,8 @@ VARIABLES = (
         "CONTROL_TABLE",
         "TRADING_CYCLE_ARN",
         "RECONCILIATION_ARN",
+        "BACKTEST_ARN",
+        "REGISTER_BACKTEST_ARN",
         "ALERTS_TOPIC_ARN",
         "REQUEST_BUDGET",
         "REQUEST_RESERVE",
@@ -94,7 +108,11 @@ VARIABLES = (
 
 
 def folder_of(stack: Stack, name: str) -> str:
-    return str(stack.functions[name]["CodeUri"]).removeprefix("functions/")
+    properties = stack.functions[name]
+    if properties.get("PackageType") == "Image":
+        folder: str = properties["ImageConfig"]["Command"][0].partition(".")[0]
+        return folder
+    return str(properties["CodeUri"]).removeprefix("functions/")
 
 
 def every_folder_is_a_function(stack: Stack) -> list[str]:
@@ -284,6 +302,56 @@ def core_waits_for_the_schema(stack: Stack) -> list[str]:
     ]
 
 
+def images_are_optional(stack: Stack) -> list[str]:
+    """A function of an image exists under a condition on the image's address, which is empty by
+    default, and nothing of the image is in the template: `sam build` needs no container runtime."""
+    found = []
+    for name, properties in stack.functions.items():
+        if properties.get("PackageType") != "Image":
+            continue
+        resource = stack.resource(name)
+        (parameter,) = mentions(properties["ImageUri"]) or {""}
+        condition = stack.template["Conditions"].get(resource.get("Condition"))
+        if condition != {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}:
+            found.append(f"{name} exists without its image")
+        if stack.template["Parameters"].get(parameter, {}).get("Default") != "":
+            found.append(f"{name}: a deploy without an image is not the default")
+        if "Dockerfile" in resource.get("Metadata", {}):
+            found.append(f"{name}: sam build asks for a container runtime")
+    return found
+
+
+def research_runs_apart(stack: Stack) -> list[str]:
+    """Backtests share no function, login, secret or table with what trades, and take none of its
+    concurrency where concurrency can be reserved."""
+    found = []
+    trading = {v for name, v in LOGINS.items() if name not in RESEARCH}
+    out_of_bounds = {
+        *stack.of_type("AWS::SecretsManager::Secret", "AWS::DynamoDB::Table"),
+        *(set(stack.workflows) - {"Backtest"}),
+    }
+    for name in sorted(RESEARCH & set(stack.functions)):
+        variables = stack.environment(stack.functions[name])
+        if variables.get("DATABASE_USER") in trading:
+            found.append(f"{name} logs in as a function that trades")
+        for statement in stack.statements_of_role(f"{name}Role"):
+            found.extend(
+                f"{name} may use {target}, which is trading's"
+                for target in sorted(mentions(list(statement.resources)) & out_of_bounds)
+            )
+    for machine, workflow in stack.workflows.items():
+        called = {
+            function
+            for function in RESEARCH | EDGE | CORE
+            if f'"${{{function}}}"' in json.dumps(workflow)
+        }
+        if called & RESEARCH and called - RESEARCH:
+            found.append(f"{machine} calls both what trades and what researches")
+    if "ReservedConcurrentExecutions" not in stack.functions["RunBacktest"]:
+        found.append("backtests may take all of the account's concurrency")
+    return found
+
+
 RULES = (
     every_folder_is_a_function,
     limits_are_explicit,
@@ -297,4 +365,6 @@ RULES = (
     core_logs_in_as_itself,
     variables_are_known,
     core_waits_for_the_schema,
+    images_are_optional,
+    research_runs_apart,
 )

@@ -40,6 +40,8 @@ USES = {
     "CONTROL_TABLE": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "TRADING_CYCLE_ARN": {"states:StartExecution"},
     "RECONCILIATION_ARN": {"states:StartExecution"},
+    "BACKTEST_ARN": {"states:StartExecution"},
+    "REGISTER_BACKTEST_ARN": {"lambda:InvokeFunction"},
     "ALERTS_TOPIC_ARN": {"sns:Publish"},
 }
 WAYS_OUT = ("NatGateway", "InternetGateway", "EgressOnlyInternetGateway", "EIP", "Route")
@@ -141,9 +143,13 @@ def secrets_have_no_value_here(stack: Stack) -> list[str]:
 OWN_ITEMS = {"FetchBarsRole": "requests#*", "ChangeSwitchRole": "switch#*"}
 
 
+# Machines whose first step validates, so that others may start them.
+VALIDATING = {"OrderReconciliation", "Backtest"}
+
+
 def one_starter(stack: Stack) -> list[str]:
-    """Only fetch_bars starts the trading cycle; what else is started is the reconciliation, whose
-    first step validates. Only place_order writes claims, budgets and the day's limits."""
+    """Only fetch_bars starts the trading cycle; what else is started are machines whose first step
+    validates. Only place_order writes claims, budgets and the day's limits."""
     found = []
     for role in stack.of_type("AWS::IAM::Role"):
         for statement in stack.statements_of_role(role):
@@ -152,8 +158,7 @@ def one_starter(stack: Stack) -> list[str]:
             started = mentions(list(statement.resources)) & set(stack.workflows)
             if "states:StartExecution" in statement.actions and role != "FetchBarsRole":
                 found.extend(
-                    f"{role} may start {machine}"
-                    for machine in sorted(started - {"OrderReconciliation"})
+                    f"{role} may start {machine}" for machine in sorted(started - VALIDATING)
                 )
             writes = {"dynamodb:UpdateItem", "dynamodb:PutItem"} & set(statement.actions)
             if not writes or role == "PlaceOrderRole":
@@ -311,6 +316,11 @@ def users_need_a_second_factor(stack: Stack) -> list[str]:
 SIGNED_PATHS = {"/webhooks/broker"}
 
 
+def _there(node: dict[str, Any]) -> dict[str, Any]:
+    """What exists under a condition, where it does."""
+    return node["Fn::If"][1] if "Fn::If" in node else node
+
+
 def api_is_closed(stack: Stack) -> list[str]:
     """Read from the translated template: every method of every path asks for a token, but for
     those that are asked for a signature instead."""
@@ -328,8 +338,8 @@ def api_is_closed(stack: Stack) -> list[str]:
                 continue
             found.extend(
                 f"{method.upper()} {path} is open to everybody"
-                for method, operation in methods.items()
-                if "Users" not in str(operation.get("security"))
+                for method, operation in _there(methods).items()
+                if method != "parameters" and "Users" not in str(_there(operation).get("security"))
             )
     return found
 

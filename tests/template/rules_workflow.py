@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tradewind import errors
+from tradewind.use_cases.backtesting import LONGEST_RUN
 
 from tests.template.stack import MACHINE, Stack, mentions
 
@@ -15,6 +16,8 @@ State = dict[str, Any]
 PUBLISH = "arn:${Partition}:states:::sns:publish"
 ORDER_TASK = "Place order"
 ORDER_ATTEMPTS = 3
+# Machine -> longest wait in seconds before another attempt, and how many more attempts.
+PATIENT = {"Backtest": (60, 6)}
 _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 _WORDS = re.compile(r"[A-Z][a-z]*( [a-z]+)*\??")
 
@@ -135,15 +138,21 @@ def tasks_end_in_time(stack: Stack) -> list[str]:
 
 
 def retries_are_named_and_few(stack: Stack) -> list[str]:
-    """Errors by name, jitter, a longest wait, at most two more attempts. Our own names exist and
-    are retryable. The order task has at most three attempts in all."""
+    """Errors by name, jitter, a longest wait, at most two more attempts (PATIENT machines, which
+    nobody's money waits for, have more of both). Our own names exist and are retryable. The order
+    task has at most three attempts in all."""
     retryable = {
         name
         for name, kind in vars(errors).items()
         if isinstance(kind, type) and issubclass(kind, errors.RetryableError)
     }
     found: list[str] = []
-    for name, state in tasks(stack):
+    for machine, name, state in (
+        (machine, name, state)
+        for machine, workflow in stack.workflows.items()
+        for name, state in machine_tasks(workflow)
+    ):
+        most_seconds, most_attempts = PATIENT.get(machine, (5, 2))
         retriers = state.get("Retry", [])
         if not retriers:
             found.append(f"{name} is never tried again")
@@ -157,9 +166,9 @@ def retries_are_named_and_few(stack: Stack) -> list[str]:
             )
             if retrier.get("JitterStrategy") != "FULL":
                 found.append(f"{name} tries again without jitter")
-            if retrier.get("MaxDelaySeconds", 60) > 5:
-                found.append(f"{name} waits too long for a minute's run")
-            if retrier.get("MaxAttempts", 3) > 2:
+            if retrier.get("MaxDelaySeconds", 3600) > most_seconds:
+                found.append(f"{name} waits too long for a run of {machine}")
+            if retrier.get("MaxAttempts", 3) > most_attempts:
                 found.append(f"{name} is tried too often")
         attempts = 1 + sum(retrier.get("MaxAttempts", 3) for retrier in retriers)
         if name == ORDER_TASK and attempts > ORDER_ATTEMPTS:
@@ -183,7 +192,8 @@ def failures_are_caught(stack: Stack) -> list[str]:
 
 
 def failures_are_reported(stack: Stack) -> list[str]:
-    """What is caught is published as an alert, or fails the holding state, whose own catch
+    """What is caught is published as an alert (at once, or after a step that writes it down), or
+    fails the holding state, whose own catch
     publishes it, or becomes an outcome that is recorded."""
     found = []
     for workflow in stack.workflows.values():
@@ -191,7 +201,7 @@ def failures_are_reported(stack: Stack) -> list[str]:
         for name, state, neighbours, holder in states(workflow):
             for catcher in state.get("Catch", []):
                 target = neighbours[catcher["Next"]]
-                reported = _is_alert(target) or _is_outcome(target)
+                reported = _leads_to_alert(target, neighbours) or _is_outcome(target)
                 if target["Type"] == "Fail":
                     # A branch hands its failure up; an alert that cannot be published ends the
                     # run, and the alarm on failed runs tells of it.
@@ -208,6 +218,9 @@ def trading_is_never_the_default(stack: Stack) -> list[str]:
     """Whatever the choice does not know, no order follows from it."""
     found = []
     for machine, workflow in stack.workflows.items():
+        called = {task_function(state) for _, state in machine_tasks(workflow)}
+        if "PlaceOrder" not in called:
+            continue
         choice = workflow["States"]["Anything to send?"]
         if choice.get("Default") != "Do not trade":
             found.append(f"{machine}: the default is not: do not trade")
@@ -239,6 +252,35 @@ def reconciliation_validates_first(stack: Stack) -> list[str]:
     for name, state in machine_tasks(workflow):
         if '"$$.Execution.Input"' in json.dumps(state):
             found.append(f"OrderReconciliation: {name} is handed what the starter said")
+    return found
+
+
+def backtests_run_what_was_requested(stack: Stack) -> list[str]:
+    """The first step loads and validates, and without its word nothing runs. What a run is handed
+    beyond the request's id and time is what the first step said. No more chunks at once than
+    reserved concurrency has room for, every one of them has to succeed, and a run that hangs ends
+    when the books say so."""
+    workflow = stack.workflows["Backtest"]
+    first = workflow["States"][workflow["StartAt"]]
+    found = []
+    if _called_by(first) != {"PlanBacktest"}:
+        found.append("Backtest does not begin with plan_backtest")
+    choice = workflow["States"].get(first.get("Next"), {})
+    if choice.get("Choices") != [
+        {"Variable": "$.needed", "BooleanEquals": True, "Next": "Run chunks"}
+    ]:
+        found.append("Backtest goes on without having been told to")
+    for name in _reached_from(workflow, choice.get("Default", "Run chunks")):
+        if workflow["States"][name]["Type"] in ("Task", "Map"):
+            found.append(f"Backtest: {name} is done although nothing is needed")
+    chunks = workflow["States"]["Run chunks"]
+    reserved = stack.template["Parameters"]["BacktestConcurrency"]["Default"]
+    if not 1 <= chunks.get("MaxConcurrency", 0) <= reserved:
+        found.append("Backtest asks for more chunks at once than are reserved")
+    if chunks.get("ToleratedFailureCount") != 0:
+        found.append("Backtest ranks what is left of a sweep")
+    if workflow.get("TimeoutSeconds") != LONGEST_RUN.total_seconds():
+        found.append(f"Backtest may run for something else than {LONGEST_RUN}")
     return found
 
 
@@ -287,6 +329,16 @@ def _is_alert(state: State) -> bool:
     return state.get("Resource") == PUBLISH and state["Parameters"]["TopicArn"] == "${AlertsTopic}"
 
 
+def _leads_to_alert(state: State, neighbours: dict[str, State]) -> bool:
+    """An alert, or a step after which there is one however it ends."""
+    if _is_alert(state):
+        return True
+    following = [state.get("Next"), *(catcher["Next"] for catcher in state.get("Catch", []))]
+    return state["Type"] == "Task" and all(
+        name is not None and _is_alert(neighbours[name]) for name in following
+    )
+
+
 def _is_outcome(state: State) -> bool:
     return state["Type"] == "Pass" and "unknown" in state.get("Parameters", {}).values()
 
@@ -303,5 +355,6 @@ RULES = (
     failures_are_reported,
     trading_is_never_the_default,
     reconciliation_validates_first,
+    backtests_run_what_was_requested,
     orders_go_one_at_a_time,
 )

@@ -6,6 +6,8 @@ import re
 from math import ceil
 from typing import Any
 
+from tradewind.use_cases.backtesting import MOST_UNDER_WAY
+
 from tests.template.rules_functions import CORE, folder_of
 from tests.template.rules_workflow import machine_tasks, task_function
 from tests.template.stack import ROOT, Stack
@@ -16,6 +18,8 @@ KEPT_FOR_DEPLOYS = 20
 # How often a machine is started at most. The cycle: each minute. Reconciliation: every second
 # minute by its schedule, once for each run that failed, and one hint a minute.
 STARTS_A_MINUTE = {"TradingCycle": 1.0, "OrderReconciliation": 2.5}
+# How many of a machine's runs are under way at most, where its starter sees to that.
+UNDER_WAY = {"Backtest": MOST_UNDER_WAY}
 
 
 def seconds_of(state: dict[str, Any]) -> float:
@@ -29,7 +33,7 @@ def at_once(stack: Stack, function: str) -> int:
     """Environments of a machine's step that can be in use at once: as many as may be called while
     one is still busy, added up over the machines."""
     return sum(
-        ceil(STARTS_A_MINUTE[machine] * busy / 60)
+        UNDER_WAY.get(machine) or ceil(STARTS_A_MINUTE[machine] * busy / 60)
         for machine, workflow in stack.workflows.items()
         if (
             busy := sum(
@@ -47,9 +51,10 @@ def most_at_once(stack: Stack) -> dict[str, int]:
         name: event["ScalingConfig"]["MaximumConcurrency"]
         for name, _, event in stack.queue_events()
     }
-    (throttle,) = stack.resource("Api")["Properties"]["MethodSettings"]
+    throttle, of_backtests = stack.resource("Api")["Properties"]["MethodSettings"]
     others = {
         "QueryApi": throttle["ThrottlingBurstLimit"],
+        "RegisterBacktest": of_backtests["Fn::If"][1]["ThrottlingBurstLimit"],
         "DailyReport": 1,
         "MaintainDatabase": 1,
         "MigrateSchema": 1,

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tradewind.alerts.model import Alert
-from tradewind.market.bar import from_iso
+from tradewind.backtest.request import BacktestRequest
+from tradewind.market.bar import from_iso, to_iso
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
 from tradewind.market.session_table import default_table
 from tradewind.orders.ids import intent_id
@@ -194,6 +195,21 @@ def test_references_intents_outcomes_and_predictions_can_be_read() -> None:
     for step in ("follow_orders", "record_orders"):
         (outcome,) = [outcome_from_payload(item) for item in sample(step)["outcomes"]]
         assert outcome.intent_id == intent.intent_id
+
+
+def test_a_backtests_request_is_taken_as_it_is_passed_on() -> None:
+    asked = BacktestRequest.parse(sample("start_backtest")["body"])
+    assert sample("register_backtest")["request"] == asked.as_payload()
+
+
+@pytest.mark.parametrize("step", ["plan_backtest", "record_backtest"])
+def test_a_backtests_step_is_handed_its_request_and_plan(step: str) -> None:
+    event = sample(step)
+    at = from_iso(event["requested_at"])
+    plan = {} if step == "plan_backtest" else {"plan": sample("run_backtest")["plan"]}
+    assert {"backtest_id": event["backtest_id"], "requested_at": to_iso(at), **plan} == event
+    ref = PayloadRef.from_payload(sample("run_backtest")["plan"])
+    assert ref.key == f"backtests/runs/{event['backtest_id']}-{int(at.timestamp())}/plan.json"
 
 
 def test_messages_can_be_read() -> None:

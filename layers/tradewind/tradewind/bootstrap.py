@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tradewind.strategies.configuration import Assignment, Entry
     from tradewind.strategies.protocol import Strategy
     from tradewind.use_cases.assess_risk import RiskRules
+    from tradewind.use_cases.backtest_runs import Engine
+    from tradewind.use_cases.backtesting import BacktestRegistry
     from tradewind.use_cases.migrate_schema import Migrator
     from tradewind.use_cases.place_order import Submitter
     from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
@@ -47,6 +49,10 @@ CONTROL_READ_TIMEOUT = 3
 CONTROL_ATTEMPTS = 2
 # A statement of the nightly maintenance; its function may take 900 in all.
 MAINTENANCE_SECONDS = 300.0
+# One that hashes years of a symbol's bars, for which somebody waits at the API.
+RESEARCH_SECONDS = 20.0
+# A function that is called by another one answers before the API gives up at 29 s; called once.
+CALL_TIMEOUT = 25
 
 
 @cache
@@ -65,13 +71,15 @@ def client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    is_control = service == "dynamodb"
-    attempts = CONTROL_ATTEMPTS if is_control else ATTEMPTS
+    read_timeout, attempts = {
+        "dynamodb": (CONTROL_READ_TIMEOUT, CONTROL_ATTEMPTS),
+        "lambda": (CALL_TIMEOUT, 1),
+    }.get(service, (READ_TIMEOUT, ATTEMPTS))
     return boto3.client(
         service,
         config=Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=CONTROL_READ_TIMEOUT if is_control else READ_TIMEOUT,
+            read_timeout=read_timeout,
             retries={"mode": "standard", "total_max_attempts": attempts},
             # What we pass by reference carries a SHA-256 of our own, which is checked on reading.
             request_checksum_calculation="when_required",
@@ -232,6 +240,28 @@ def reconciliations() -> TradingCycleStarter:
     return TradingCycles(client("stepfunctions"), environment().text("RECONCILIATION_ARN"))
 
 
+@cache
+def backtest_runs() -> TradingCycleStarter:
+    from tradewind.adapters.step_functions import TradingCycles
+
+    return TradingCycles(client("stepfunctions"), environment().text("BACKTEST_ARN"))
+
+
+@cache
+def backtest_registry() -> BacktestRegistry:
+    from tradewind.adapters.backtest_registry import RegistryFunction
+
+    return RegistryFunction(client("lambda"), environment().text("REGISTER_BACKTEST_ARN"))
+
+
+@cache
+def backtest_engine() -> Engine:
+    """In the research image alone: numba is in no layer."""
+    from tradewind.backtest.chunk_engine import CompiledEngine
+
+    return CompiledEngine()
+
+
 def webhook_secret() -> str:
     """What the broker's hints are signed with."""
     return _secrets().read(environment().text("WEBHOOK_SECRET"), "signing_secret")[0]
@@ -374,6 +404,15 @@ def maintained_database() -> PostgresDatabase:
     return PostgresDatabase(
         database_address(), "maintain_database", statement_seconds=MAINTENANCE_SECONDS
     )
+
+
+@cache
+def research_database() -> PostgresDatabase:
+    """For statements that read years of bars."""
+    from tradewind.adapters.postgres.database import PostgresDatabase
+
+    function = environment().optional("AWS_LAMBDA_FUNCTION_NAME") or "tradewind"
+    return PostgresDatabase(database_address(), function, statement_seconds=RESEARCH_SECONDS)
 
 
 def database_address() -> DatabaseAddress:

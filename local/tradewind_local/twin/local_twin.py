@@ -19,7 +19,7 @@ from tradewind_local.twin.deploy import DeployFailedError, Deployment, LocalSett
 from tradewind_local.twin.folder import StateFolder
 from tradewind_local.twin.ports import Ports
 from tradewind_local.twin.queues import Queues
-from tradewind_local.twin.template import StandIns
+from tradewind_local.twin.template import SOURCE_TREE, StandIns
 
 # The database roles that functions log in as; migrate_schema creates them without a password,
 # because on AWS they log in by IAM token.
@@ -115,6 +115,7 @@ class LocalTwin:
                 "AlphaVantageUrl": self.exchange.url,
                 "Symbols": ",".join(self._symbols),
                 "EnableBrokerWebhook": "true",
+                "ResearchImageUri": SOURCE_TREE,
             },
             variables={"CLOCK_URL": f"{self.exchange.url}/_sim/clock"},
             database_variables={

@@ -4,6 +4,7 @@ The template itself is never edited: it is read, changed in memory and handed ov
 
 1. Every function becomes ``provided.al2023`` with a zip that holds only a ``bootstrap`` script
    (:mod:`tradewind_local.twin.functions`); layers are the source tree, so their resources go.
+   Functions of an image too: they run from the folder that its command names.
 2. State machine definitions are written into the template; AWS's own ``aws-sam-translator``
    expands the SAM resources.
 3. Resources the local cloud cannot run are taken out, and what refers to them gets a stand-in
@@ -30,6 +31,9 @@ from tradewind.errors import InvalidInputError
 Template = dict[str, Any]
 
 RUNTIME = "provided.al2023"
+
+# An address in the place of the research image, whose functions exist only with one.
+SOURCE_TREE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/source-tree:here"
 
 # What is left out although the local cloud would accept it, and why.
 _REPLACED = {
@@ -122,6 +126,8 @@ def make_local(template: Template, root: Path, code_uri: Callable[[str, str], st
     for key in ("Layers", "Architectures"):
         defaults.pop(key, None)
     for name, properties in functions_of(local).items():
+        if properties.get("PackageType") == "Image":
+            _run_from_source(name, properties)
         source = properties.get("CodeUri", defaults.get("CodeUri"))
         if not isinstance(source, str):
             raise InvalidInputError(f"template.yaml: function {name} has no CodeUri folder")
@@ -139,6 +145,20 @@ def make_local(template: Template, root: Path, code_uri: Callable[[str, str], st
                 properties["Definition"] = json.loads(text)
         resource.pop("Metadata", None)
     return local
+
+
+def _run_from_source(name: str, properties: dict[str, Any]) -> None:
+    """An image's command is ``<folder of functions/>.<module>.<handler>``."""
+    for key in ("PackageType", "ImageUri"):
+        properties.pop(key, None)
+    command = properties.pop("ImageConfig", {}).get("Command", [])
+    folder, _, handler = command[0].partition(".") if command else ("", "", "")
+    if "." not in handler:
+        raise InvalidInputError(
+            f"template.yaml: function {name} has an image and no ImageConfig.Command like "
+            "run_backtest.app.handler"
+        )
+    properties |= {"CodeUri": f"functions/{folder}", "Handler": handler}
 
 
 def translate(template: Template, parameters: Mapping[str, str], region: str) -> Template:

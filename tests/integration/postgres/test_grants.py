@@ -71,7 +71,7 @@ RIGHTS = {
         **dict.fromkeys(("bar_traces", "empty_looks", "split_factors", "suspected_splits"), "S"),
         **dict.fromkeys(("account_snapshots", "locks"), "S"),
         **dict.fromkeys(("decisions", "order_intents", "trades", "cash_activities"), "S"),
-        **dict.fromkeys(("alerts", "equity_marks", "position_splits"), "S"),
+        **dict.fromkeys(("alerts", "equity_marks", "position_splits", "backtests"), "S"),
         "alembic_version": "S",
     },
     "tw_report": {
@@ -119,6 +119,11 @@ RIGHTS = {
         **dict.fromkeys(("cycles", "order_intents", "trades", "paper_trades", "positions"), "S"),
         **dict.fromkeys(("account_snapshots", "alerts", "alerts_log", "switch_changes"), "S"),
         **dict.fromkeys(("decisions", "session_divergences"), "S"),
+        "alembic_version": "S",
+    },
+    "tw_research": {
+        **dict.fromkeys(("bars", "bar_archives", "split_factors", "suspected_splits"), "S"),
+        "backtests": "SIU",
         "alembic_version": "S",
     },
     # It changes bars through the functions below alone.

@@ -216,6 +216,40 @@ def test_functions_and_machines_survive_the_way_to_the_local_cloud(tmp_path: Pat
     assert schedule["Properties"]["State"] == "DISABLED"
 
 
+# Command of an image -> the folder and the handler that run instead; None: refused.
+IMAGES: list[tuple[list[str], tuple[str, str] | None]] = [
+    (["run_backtest.app.handler"], ("functions/run_backtest", "app.handler")),
+    (["app.handler"], None),
+    ([], None),
+]
+
+
+@pytest.mark.parametrize(("command", "expected"), IMAGES)
+def test_a_function_of_an_image_runs_from_its_folder(
+    command: list[str], expected: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    properties = {
+        "PackageType": "Image",
+        "ImageUri": {"Ref": "Uri"},
+        **({"ImageConfig": {"Command": command}} if command else {}),
+    }
+    template = {
+        "Globals": {"Function": {"Runtime": "python3.13", "Handler": "other.handler"}},
+        "Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": properties}},
+    }
+    if expected is None:
+        with pytest.raises(InvalidInputError, match=r"function F .*run_backtest\.app\.handler"):
+            make_local(template, tmp_path, lambda *_: "")
+        return
+    local = make_local(template, tmp_path, lambda _, source: f"s3://b/{source}")
+    folder, handler = expected
+    assert local["Resources"]["F"]["Properties"] == {
+        "CodeUri": f"s3://b/{folder}",
+        "Handler": handler,
+        "Runtime": "provided.al2023",
+    }
+
+
 def test_another_zip_publishes_another_version(tmp_path: Path) -> None:
     """Published versions keep the settings they were made with, so an edit must make a new one."""
     (tmp_path / "machine.json").write_text('{"StartAt": "A", "States": {}}')

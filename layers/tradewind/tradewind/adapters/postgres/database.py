@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tradewind.adapters.postgres.bar_load import PostgresBarLoad
 from tradewind.adapters.postgres.bar_months import PostgresBarMonths
@@ -52,6 +53,9 @@ from tradewind.adapters.postgres.switch_changes import PostgresSwitchChanges
 from tradewind.adapters.postgres.trading_modes import PostgresTradingModes
 from tradewind.errors import DatabaseUnavailableError, TradewindError
 from tradewind.use_cases.unit_of_work import Stores
+
+if TYPE_CHECKING:
+    from tradewind.use_cases.backtesting import ResearchBooks
 
 
 class PostgresDatabase:
@@ -128,6 +132,16 @@ class PostgresDatabase:
         """A read-only transaction; errors as in :meth:`transaction`."""
         with self._transaction(read_only=True) as session:
             yield PostgresReportReads(session)
+
+    @contextlib.contextmanager
+    def researching(self) -> Iterator[ResearchBooks]:
+        """What backtests read and write; errors as in :meth:`transaction`."""
+        # Here, because the functions that trade are not to load it.
+        from tradewind.adapters.postgres.backtests import PostgresBacktests, PostgresBarHistory
+        from tradewind.use_cases.backtesting import ResearchBooks
+
+        with self._transaction(read_only=False) as session:
+            yield ResearchBooks(PostgresBacktests(session), PostgresBarHistory(session))
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""

@@ -4,21 +4,21 @@ DO $$
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO tw_read, tw_trade, tw_record, tw_acknowledge, '
-                   'tw_maintain, tw_govern, tw_report', current_database());
+                   'tw_maintain, tw_govern, tw_report, tw_research', current_database());
 END
 $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA public
-    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
-    tw_report;
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern, tw_report,
+    tw_research;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public
-    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
-    tw_report;
+    FROM PUBLIC, tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern, tw_report,
+    tw_research;
 
-GRANT USAGE ON SCHEMA public TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
-    tw_report;
-GRANT SELECT ON alembic_version TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern,
-    tw_report;
+GRANT USAGE ON SCHEMA public
+    TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern, tw_report, tw_research;
+GRANT SELECT ON alembic_version
+    TO tw_read, tw_trade, tw_record, tw_acknowledge, tw_maintain, tw_govern, tw_report, tw_research;
 
 -- query_api; the reports that people ask for
 GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspected_splits
@@ -26,6 +26,8 @@ GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspe
 GRANT SELECT ON cycles, orders, positions, account_snapshots, locks TO tw_read;
 GRANT SELECT ON decisions, order_intents, trades, cash_activities, alerts, equity_marks TO tw_read;
 GRANT SELECT ON position_splits TO tw_read;
+-- query_api: what backtests came to
+GRANT SELECT ON backtests TO tw_read;
 
 -- daily_report
 GRANT SELECT ON bars, split_factors, suspected_splits, cycles, orders, positions, account_snapshots,
@@ -76,3 +78,8 @@ GRANT SELECT ON bars, bar_archives TO tw_maintain;
 GRANT SELECT (message_id), INSERT ON outbox TO tw_maintain;
 GRANT EXECUTE ON FUNCTION bar_months, stray_bar_months, bar_symbols, bar_lines,
     ensure_bar_partitions, drop_archived_bars TO tw_maintain;
+
+-- register_backtest, plan_backtest, record_backtest: research reads bars and writes what came of
+-- them, and sees nothing of trading.
+GRANT SELECT ON bars, bar_archives, split_factors, suspected_splits TO tw_research;
+GRANT SELECT, INSERT, UPDATE ON backtests TO tw_research;

@@ -18,7 +18,7 @@ from tradewind.adapters.postgres.failures import translated
 
 ROLES = (
     *("tw_read", "tw_trade", "tw_record", "tw_acknowledge"),
-    *("tw_maintain", "tw_govern", "tw_report"),
+    *("tw_maintain", "tw_govern", "tw_report", "tw_research"),
 )
 
 _HERE = Path(__file__).parent
