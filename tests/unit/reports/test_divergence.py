@@ -42,6 +42,15 @@ CASES = [
                                    exit_price=D("50.70"))], [PLAIN], "0", "0", "0", "-30"),
     ("entered a minute late", [change(entry_decided_at=at(11), entry_decision_price=D("50.10"),
                                       entry_price=D("50.10"))], [PLAIN], "0", "0", "0", "-10"),
+    # 1.5 % below 50.00 and 50.20; bought dearer, stopped higher: the stop follows from the fill
+    ("stopped in the same minute", [change(entry_price=D("50.20"), exit_price=D("49.40"),
+                                           exit_decision_price=D("49.44"), by_stop=True)],
+     [change(exit_price=D("49.24"), exit_decision_price=D("49.25"), by_stop=True)],
+     "0", "-4", "0", "0"),
+    ("stopped a minute apart", [change(exit_decided_at=at(21), exit_price=D("49.44"),
+                                       exit_decision_price=D("49.44"), by_stop=True)],
+     [change(exit_price=D("49.25"), exit_decision_price=D("49.25"), by_stop=True)],
+     "0", "0", "0", "19"),
     ("another close in the same minute", [change(exit_decision_price=D("50.90"),
                                                  exit_price=D("50.90"))], [PLAIN],
      "-10", "0", "0", "0"),
@@ -88,6 +97,7 @@ TRADES = st.lists(
         PRICES,
         PRICES,
         st.decimals("0", "5", places=2),
+        st.booleans(),
     ),
     max_size=6,
 )

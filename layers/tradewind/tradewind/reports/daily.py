@@ -12,7 +12,7 @@ from tradewind.alerts.model import Alert
 from tradewind.market.bar import Bar
 from tradewind.market.session import Session
 from tradewind.orders.prices import tick_size
-from tradewind.portfolio.executions import Execution, holdings_at, with_conversions
+from tradewind.portfolio.executions import Execution, Purpose, holdings_at, with_conversions
 from tradewind.portfolio.model import Holding
 from tradewind.portfolio.round_trips import (
     DECLARED_SLIPPAGE,
@@ -293,6 +293,7 @@ def compared(trips: Sequence[RoundTrip], fees: Decimal) -> list[ComparedTrade]:
             entry_price=trip.entry_price,
             exit_price=trip.exit_price,
             cost=fees * trip.quantity * trip.exit_price / sold,
+            by_stop=trip.exit_reason == Purpose.STOP,
         )
         for trip in trips
     ]

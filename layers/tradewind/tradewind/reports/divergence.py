@@ -2,7 +2,8 @@
 
 - **signal**: trades that only one of the two made, and equal minutes decided on at other prices;
 - **timing**: the same trade decided on in another minute, through the change of the price between;
-- **fill**: what was got beside the price decided on, and quantities that differ;
+- **fill**: what was got beside the price decided on, quantities that differ, and stops that were
+  reached in the same minute at other prices, because a stop follows from the price bought at;
 - **cost**: fees.
 
 The four add up to the difference exactly. USD; live less backtest, so negative is live's loss.
@@ -24,7 +25,8 @@ _NONE = Decimal(0)
 @dataclass(frozen=True, slots=True)
 class ComparedTrade:
     """A closed round trip as either side made it. ``..._decided_at`` are starts of bars,
-    ``..._decision_price`` their closes; ``cost`` are its fees (USD, zero or more)."""
+    ``..._decision_price`` their closes; ``cost`` are its fees (USD, zero or more). ``by_stop``: a
+    stop sold, decided on at its price in the minute in which it did."""
 
     symbol: str
     quantity: Decimal
@@ -35,6 +37,7 @@ class ComparedTrade:
     entry_price: Decimal
     exit_price: Decimal
     cost: Decimal
+    by_stop: bool = False
 
     @property
     def profit(self) -> Decimal:
@@ -146,21 +149,22 @@ def divergence(live: Sequence[ComparedTrade], backtest: Sequence[ComparedTrade])
 
 def _of_pair(ours: ComparedTrade, theirs: ComparedTrade) -> TradeDivergence:
     signal = timing = _NONE
+    same_stop = ours.by_stop and theirs.by_stop and ours.exit_decided_at == theirs.exit_decided_at
+    decided = theirs.exit_decision_price if same_stop else ours.exit_decision_price
     for at_other_minute, effect in (
         (
             ours.entry_decided_at != theirs.entry_decided_at,
             theirs.entry_decision_price - ours.entry_decision_price,
         ),
-        (
-            ours.exit_decided_at != theirs.exit_decided_at,
-            ours.exit_decision_price - theirs.exit_decision_price,
-        ),
+        (ours.exit_decided_at != theirs.exit_decided_at, decided - theirs.exit_decision_price),
     ):
         if at_other_minute:
             timing += theirs.quantity * effect
         else:
             signal += theirs.quantity * effect
-    fill = theirs.quantity * (_slipped(ours) - _slipped(theirs))
+    fill = theirs.quantity * (
+        _slipped(ours, decided) - _slipped(theirs, theirs.exit_decision_price)
+    )
     fill += (ours.quantity - theirs.quantity) * (ours.exit_price - ours.entry_price)
     cost = theirs.cost - ours.cost
     return TradeDivergence(
@@ -168,11 +172,9 @@ def _of_pair(ours: ComparedTrade, theirs: ComparedTrade) -> TradeDivergence:
     )
 
 
-def _slipped(trade: ComparedTrade) -> Decimal:
+def _slipped(trade: ComparedTrade, exit_decided: Decimal) -> Decimal:
     """What the fills of both sides added to the decided prices, per share (negative: lost)."""
-    return (trade.exit_price - trade.exit_decision_price) - (
-        trade.entry_price - trade.entry_decision_price
-    )
+    return (trade.exit_price - exit_decided) - (trade.entry_price - trade.entry_decision_price)
 
 
 def _matched(

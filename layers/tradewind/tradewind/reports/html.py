@@ -27,7 +27,8 @@ _MOST_PRICE_CHARTS = 12
 _STYLE = """
 body{font-family:system-ui,sans-serif;line-height:1.45;max-width:62rem;margin:0 auto;padding:1rem;
 color:#1a1a1a;background:#fff}
-table{border-collapse:collapse;margin:.5rem 0 1rem;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;min-width:24rem;margin:.5rem 0 1rem;
+font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:.25rem 0}
 th,td{border-bottom:1px solid #767676;padding:.2rem .6rem;text-align:left;vertical-align:top}
 .number{text-align:right}
