@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 VENV := .venv
 SAM_VENV := .venv-sam
+PEERS_VENV := .venv-peers
 RESEARCH_VENV := .venv-research
 BIN := $(VENV)/bin
 
@@ -17,6 +18,8 @@ TEST_STAMP := $(VENV)/.installed-test-$(TEST_SUM)
 SAM_STAMP := $(SAM_VENV)/.installed-$(SAM_SUM)
 RESEARCH_SUM := $(shell cat requirements/research.txt | cksum | cut -d' ' -f1)
 RESEARCH_STAMP := $(RESEARCH_VENV)/.installed-$(RESEARCH_SUM)
+PEERS_SUM := $(shell cat requirements/peers.txt | cksum | cut -d' ' -f1)
+PEERS_STAMP := $(PEERS_VENV)/.installed-$(PEERS_SUM)
 NODE_STAMP := node_modules/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check
 PIP_INSTALL := $(BIN)/python -m pip install $(PIP_OPTIONS)
@@ -51,7 +54,7 @@ run: $(RUN_STAMP) ## the whole stack on this machine, fed with a session (BARS=.
 test: lint types imports $(SAM_STAMP) $(NODE_STAMP) ## everything that is checked on each change
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: lint types imports $(SAM_STAMP) $(NODE_STAMP) ## make test, and the tests that take minutes
+test-all: lint types imports $(SAM_STAMP) $(PEERS_STAMP) $(NODE_STAMP) ## make test, and the tests that take minutes
 	$(BIN)/python -m pytest
 
 crash-points: $(TEST_STAMP) ## kill the order path at every boundary under every fault, and run it again
@@ -70,7 +73,7 @@ types: $(TEST_STAMP) ## types, strictly
 imports: $(TEST_STAMP) ## which package may import which
 	$(BIN)/lint-imports
 
-bench: $(TEST_STAMP) ## time per cycle, cold imports and memory of every function
+bench: $(TEST_STAMP) $(PEERS_STAMP) ## time per cycle, cold imports, memory, backtests beside other tools
 	$(BIN)/python -m benchmarks
 
 sessions: $(TEST_STAMP) ## write the table of the exchange's sessions anew
@@ -80,7 +83,7 @@ starter-model: $(RESEARCH_STAMP) ## train the starter model anew on simulated ba
 	PYTHONPATH=layers/tradewind:local:. $(RESEARCH_VENV)/bin/python -m research.train_starter_model
 
 clean: ## remove environments, caches and builds (never a STATE folder)
-	rm -rf $(VENV) $(SAM_VENV) $(RESEARCH_VENV) node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(SAM_VENV) $(PEERS_VENV) $(RESEARCH_VENV) node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -109,6 +112,13 @@ $(SAM_STAMP): $(TEST_STAMP) requirements/sam.txt
 	@echo "Installing sam for the build test (requirements/sam.txt)"
 	@$(BIN)/python -m venv --clear $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip install $(PIP_OPTIONS) -r requirements/sam.txt
+	@touch $@
+
+# Other backtesting tools, which nothing of ours imports.
+$(PEERS_STAMP): $(RUN_STAMP) requirements/peers.txt
+	@echo "Installing the tools that backtests are compared with (requirements/peers.txt, about 1 GB)"
+	@$(BIN)/python -m venv --clear $(PEERS_VENV)
+	@$(PEERS_VENV)/bin/python -m pip install $(PIP_OPTIONS) -r requirements/peers.txt
 	@touch $@
 
 $(NODE_STAMP): package.json

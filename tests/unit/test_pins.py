@@ -68,15 +68,16 @@ def installed_in(paths: list[str] | None = None) -> dict[str, Distribution]:
 
 
 def environment_of(name: str) -> Installed:
-    if name != "sam.txt":
+    if name in ("run.txt", "test.txt"):
         return installed_in()
-    folders = [str(path) for path in (ROOT / ".venv-sam").glob("lib/python*/site-packages")]
+    environment = f".venv-{name.removesuffix('.txt')}"
+    folders = [str(path) for path in (ROOT / environment).glob("lib/python*/site-packages")]
     if not folders:
-        pytest.skip("sam is not installed: `make test` makes .venv-sam from requirements/sam.txt")
+        pytest.skip(f"{environment} is not there: `make test-all` makes it")
     return installed_in(folders)
 
 
-@pytest.mark.parametrize("name", ["run.txt", "test.txt", "sam.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "test.txt", "sam.txt", "peers.txt"])
 def test_all_that_is_needed_is_pinned_and_nothing_else(name: str) -> None:
     path = REQUIREMENTS / name
     installed = environment_of(name)
