@@ -65,11 +65,7 @@ def parameters_of(strategy: Strategy) -> Mapping[str, int | float | str]:
 def _run_apart(
     bars: Sequence[BarArrays], signals: Sequence[Signals], settings: BacktestSettings
 ) -> Outcome:
-    if settings.regulatory_fees:
-        raise InvalidInputError(
-            f"regulatory fees belong to the fill convention {FillConvention.LIVE_PARITY}: leave "
-            f"them out with {settings.fill}"
-        )
+    refuse_fees(settings)
     line = timeline_of(bars)
     cash = float(settings.cash)
     # One block: allocated and given back as a whole, it is not cleared anew by each run.
@@ -93,6 +89,15 @@ def _run_apart(
         buy_and_hold=held,
         engine_ms=0.0,
     )
+
+
+def refuse_fees(settings: BacktestSettings) -> None:
+    """The peers' conventions know no regulatory fees (InvalidInputError)."""
+    if settings.regulatory_fees:
+        raise InvalidInputError(
+            f"regulatory fees belong to the fill convention {FillConvention.LIVE_PARITY}: leave "
+            f"them out with {settings.fill}"
+        )
 
 
 def _each_apart(
