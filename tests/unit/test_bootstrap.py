@@ -76,6 +76,17 @@ def test_a_control_table_that_stalls_leaves_an_exit_most_of_its_functions_time(
     assert config.connect_timeout <= config.read_timeout
 
 
+def test_a_function_is_called_once_and_given_up_before_the_api_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    bootstrap.client.cache_clear()
+    config = bootstrap.client("lambda").meta.config
+    bootstrap.client.cache_clear()
+    assert config.retries["total_max_attempts"] == 1
+    assert config.connect_timeout + config.read_timeout < 29
+
+
 TWO_STRATEGIES = """
 [[strategy]]
 name = "sma_crossover"

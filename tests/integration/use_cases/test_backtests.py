@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,6 +41,9 @@ from tradewind.use_cases.backtesting import (
     KEPT_FOR,
     LONGEST_RUN,
     MOST_UNDER_WAY,
+    BacktestState,
+    StoredBacktest,
+    data_hash_of,
     read_backtest,
     register_backtest,
     start_backtest,
@@ -491,3 +496,58 @@ def test_research_sees_nothing_of_trading_and_others_do_not_write_its_results(
     assert read_backtest(asked["backtest_id"], NOW, database=looking) == cloud.get(asked)
     with pytest.raises(PermanentError, match="permission denied"):
         register_backtest({**RUN, "cash": 5}, NOW, database=looking)
+
+
+def test_bars_of_other_days_have_no_part_in_it(cloud: Cloud, database: PostgresDatabase) -> None:
+    first = cloud.post(RUN)
+    before, after = (OPENS[0] - timedelta(days=1), OPENS[1] + timedelta(days=1))
+    for start in (before, after):
+        store(database, [replace(bars_of("AAPL")[0], start=start)])
+    assert cloud.post(RUN) == first
+    cloud.plan(first)  # of the same bars, or it would refuse
+
+
+def test_a_run_that_was_given_up_cannot_speak_for_its_successor(cloud: Cloud) -> None:
+    given_up = cloud.post(RUN)
+    with cloud.database.researching() as books:
+        old = books.backtests.find(given_up["backtest_id"])
+    assert old is not None
+    cloud.fail(given_up, {"Error": "X", "Cause": "y"})
+    asked = cloud.post(RUN)
+    with cloud.database.researching() as books:
+        books.backtests.running(old)
+        books.backtests.failed(old, "late", NOW)
+        books.backtests.done(old, {}, PayloadRef("late", "0" * 64, 1), NOW)
+    assert cloud.get(asked) == asked
+
+
+def test_two_requests_at_once_are_one(
+    cloud: Cloud, connected: Callable[[str], PostgresDatabase], ask: Callable[..., Any]
+) -> None:
+    content = BacktestRequest.from_payload(RUN).as_payload()
+    other = connected("tw_research")
+    answers: list[Mapping[str, Any]] = []
+    later = NOW + timedelta(minutes=1)
+    waiting = threading.Thread(
+        target=lambda: answers.append(register_backtest(content, later, database=other))
+    )
+    with cloud.database.researching() as books:
+        books.backtests.lock()
+        waiting.start()
+        deadline = time.monotonic() + 10
+        while not ask("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert time.monotonic() < deadline, "the second one does not wait"
+            time.sleep(0.01)
+        data_hash = data_hash_of(BacktestRequest.from_payload(RUN), books.history)
+        first = StoredBacktest(
+            BacktestRequest.from_payload(RUN).id_with(data_hash),
+            NOW,
+            NOW + KEPT_FOR,
+            BacktestState.REQUESTED,
+            data_hash,
+            content,
+            1,
+        )
+        books.backtests.request(first)
+    waiting.join()
+    assert [answer["run"] for answer in answers] == [first.run]
