@@ -118,3 +118,11 @@ def test_where_there_is_too_little_to_tell_nothing_is_told(
 ) -> None:
     told = luck([some_trials("AAPL", rows, days)])
     assert {name for name, value in told.items() if value is None} == unknown
+
+
+def test_a_trial_that_has_lost_everything_is_counted_all_the_same() -> None:
+    trials = some_trials("AAPL", [(5, 20, 1.0, 0.1), (5, 30, NAN, -1.0)], 40)
+    trials.daily_returns[1, 20:] = NAN
+    told = luck([trials])
+    assert 0 <= told["deflated_sharpe"] <= 1
+    assert 0 <= told["overfitting_probability"] <= 1

@@ -112,7 +112,7 @@ def luck(parts: Sequence[Trials]) -> dict[str, Any]:
 
 def _returns(parts: Sequence[Trials]) -> NDArray[np.float64]:
     """Daily returns [sessions, trials] over the sessions of all symbols: in one that a symbol has
-    no bars of, its trials earn nothing."""
+    no bars of, its trials earn nothing, nor do those that have lost everything (NaN)."""
     dates = sorted({day for part in parts for day in part.session_dates})
     row = {day: number for number, day in enumerate(dates)}
     table = np.zeros((len(dates), sum(len(part.trades) for part in parts)))
@@ -120,6 +120,6 @@ def _returns(parts: Sequence[Trials]) -> NDArray[np.float64]:
     for part in parts:
         after = first + len(part.trades)
         rows = [row[day] for day in part.session_dates]
-        table[rows, first:after] = part.daily_returns.T
+        table[rows, first:after] = np.nan_to_num(part.daily_returns.T, nan=0.0)
         first = after
     return table
