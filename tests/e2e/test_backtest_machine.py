@@ -21,11 +21,10 @@ from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.backtest.arrays import arrays_of
 from tradewind.backtest.chunk_engine import CompiledEngine
 from tradewind.backtest.engine import backtest
-from tradewind.backtest.metrics import summarise
 from tradewind.backtest.request import BacktestRequest
+from tradewind.backtest.sweep import sweep
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session_table import default_table
-from tradewind.strategies.sma_crossover import SmaCrossover
 from tradewind_local.twin.folder import StateFolder
 from tradewind_local.twin.local_twin import LocalTwin
 
@@ -196,7 +195,9 @@ def test_a_run_is_what_the_engine_says_of_the_same_bars(cloud: Cloud) -> None:
     outcome = backtest(arrays, request.strategy_asked_for(), request.settings)
     expected = CompiledEngine().run(arrays, request)
     assert len(outcome.trades) > 20
-    assert done["result"]["metrics"] == json.loads(json.dumps(expected["metrics"]))
+    told = json.loads(json.dumps(expected))
+    for name in ("metrics", "costs", "findings"):
+        assert done["result"][name] == told[name]
     assert done["result"]["bars"] == dict.fromkeys(SYMBOLS, 35 * MINUTES)
     kept = json.loads(cloud.read(done["result_key"]))
     assert [trade["entry_time"] for trade in kept["trades"]] == outcome.trades.entry_time.tolist()
@@ -210,15 +211,15 @@ def test_a_sweep_in_chunks_is_the_sweep_in_one_ranked(cloud: Cloud) -> None:
     expected = {}
     for symbol in SYMBOLS:
         arrays = arrays_of(symbol, walk(symbol), default_table())
-        for fast in request.fast:
-            for slow in request.slow:
-                outcome = backtest([arrays], SmaCrossover(fast, slow), request.settings)
-                figures = summarise(outcome)
-                expected[symbol, fast, slow] = (
-                    figures.total_return,
-                    figures.sharpe,
-                    len(outcome.trades),
-                )
+        swept = sweep(arrays, request.fast, request.slow, request.settings)
+        for (fast, slow), *figures in zip(
+            swept.parameters.tolist(),
+            swept.total_return.tolist(),
+            swept.sharpe.tolist(),
+            swept.trades.tolist(),
+            strict=True,
+        ):
+            expected[symbol, fast, slow] = tuple(figures)
     kept = json.loads(cloud.read(done["result_key"]))
     found = {
         (row["symbol"], row["fast"], row["slow"]): (
@@ -229,7 +230,7 @@ def test_a_sweep_in_chunks_is_the_sweep_in_one_ranked(cloud: Cloud) -> None:
         for row in kept["ranked"]
     }
     assert found == expected
-    best = max(expected, key=lambda one: expected[one][1] or -9.0)
+    best = max(expected, key=lambda one: expected[one][1])
     shown = done["result"]["ranked"][0]
     assert (shown["symbol"], shown["fast"], shown["slow"]) == best
     assert 0 <= done["result"]["overfitting_probability"] <= 1

@@ -6,17 +6,21 @@ Imported by the research image alone, as it brings numba along.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from tradewind.backtest.arrays import BarArrays
+from tradewind.backtest.breakdown import cost_sensitivity
 from tradewind.backtest.engine import backtest
-from tradewind.backtest.metrics import daily_returns, summarise
+from tradewind.backtest.linter import findings
+from tradewind.backtest.metrics import summarise
 from tradewind.backtest.outcome import ExitReason, Outcome
 from tradewind.backtest.request import BacktestRequest
+from tradewind.backtest.sweep import sweep
 from tradewind.backtest.trials import FIGURES, Trials
-from tradewind.strategies.sma_crossover import SmaCrossover
+from tradewind.market.session_table import default_table
 
 
 class CompiledEngine:
@@ -24,25 +28,36 @@ class CompiledEngine:
     how long it took is not among them."""
 
     def run(self, bars: Sequence[BarArrays], request: BacktestRequest) -> dict[str, Any]:
-        outcome = backtest(bars, request.strategy_asked_for(), request.settings)
-        return {"metrics": summarise(outcome).as_json(), "trades": _trades(outcome)}
+        strategy, settings = request.strategy_asked_for(), request.settings
+        outcome = backtest(bars, strategy, settings)
+        metrics = summarise(outcome)
+        costs = cost_sensitivity(lambda other: backtest(bars, strategy, other), settings)
+        found = findings(
+            outcome,
+            metrics,
+            parameters=len(outcome.parameters),
+            bars=bars,
+            cost_cases=costs,
+            warm_up=strategy.bars_needed,
+            calendar=default_table(),
+        )
+        return {
+            "metrics": metrics.as_json(),
+            "costs": [case.as_json() for case in costs],
+            "findings": [asdict(finding) for finding in found],
+            "trades": _trades(outcome),
+        }
 
     def sweep(self, bars: BarArrays, request: BacktestRequest, fast: Sequence[int]) -> Trials:
-        pairs = [(short, slow) for short in fast for slow in request.slow if short < slow]
-        outcomes = [backtest([bars], SmaCrossover(*pair), request.settings) for pair in pairs]
-        figures = [summarise(outcome).as_json() for outcome in outcomes]
+        swept = sweep(bars, fast, request.slow, request.settings)
         return Trials(
             bars.symbol,
             bars.session_dates,
-            np.array(pairs, np.int64),
-            np.array([[_number(one[name]) for name in FIGURES] for one in figures], np.float64),
-            np.array([len(outcome.trades) for outcome in outcomes], np.int64),
-            np.array([daily_returns(outcome) for outcome in outcomes]),
+            swept.parameters,
+            np.column_stack([getattr(swept, name) for name in FIGURES]),
+            swept.trades,
+            swept.daily_returns,
         )
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
 
 
 def _trades(outcome: Outcome) -> list[dict[str, Any]]:

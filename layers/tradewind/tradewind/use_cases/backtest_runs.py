@@ -45,7 +45,7 @@ class Engine(Protocol):
     """The compiled engine, where there is one: it is not in the layers."""
 
     def run(self, bars: Sequence[BarArrays], request: BacktestRequest) -> dict[str, Any]:
-        """``metrics`` and ``trades``, JSON-ready."""
+        """``metrics``, ``costs``, ``findings`` and ``trades``, JSON-ready."""
         ...
 
     def sweep(self, bars: BarArrays, request: BacktestRequest, fast: Sequence[int]) -> Trials: ...
@@ -129,7 +129,7 @@ def record_backtest(
         content = {**shown, "ranked": rows}
     else:
         content = json.loads(parts[0])
-        shown = {"metrics": content["metrics"], "trades": len(content["trades"])}
+        shown = {**content, "trades": len(content["trades"])}
     extent = {symbol: ref["count"] for symbol, ref in plan["bars"].items()}
     body = _json({"request": plan["request"], "bars": extent, **content})
     ref = payloads.put(_key(plan["run"], "result.json"), body, request.trials)
