@@ -1,6 +1,6 @@
 """``make bench``: cold imports, a replayed hour, the way of an order, a minute of 500 symbols, a
-database, an execution, a minute's decisions of 500 symbols, an import of
-bars."""
+database, an execution, a minute's decisions of 500 symbols, an import of bars, backtests beside
+other tools."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 
 from benchmarks import (
     assess_risk,
+    backtest,
     cold_imports,
     cycle,
     fills,
@@ -36,6 +37,8 @@ def main() -> int:
     print(assess_risk.table())
     print()
     print(import_bars.table())
+    print()
+    print(backtest.table())
     return 0
 
 

@@ -109,10 +109,11 @@ def _halted(
     if parameters[DRAWDOWN] == np.inf:
         return False
     first = t
+    lowest = equity[t]
     while first > 0 and session[first - 1] == session[t]:
         first -= 1
+        lowest = min(lowest, equity[first])
     before = equity[first - 1] if first > 0 else parameters[CASH]
-    lowest = equity[first : t + 1].min()
     return bool(lowest <= before * (1.0 - parameters[DRAWDOWN]))
 
 

@@ -54,21 +54,25 @@ def crossover_signals(
     """Writes :class:`Signals` of the crossover. Exact: ``fast_sum * slow`` against ``slow_sum *
     fast`` in integers, which cannot overflow below ``MOST_PRICE``."""
     bars = len(close)
-    warm = min(slow, bars)
-    enter[:warm] = False
-    leave[:warm] = False
+    slow_sum = fast_sum = 0
+    for t in range(min(slow, bars)):
+        slow_sum += close[t]
+        if t >= slow - fast:
+            fast_sum += close[t]
+        enter[t] = False
+        leave[t] = False
     if bars < slow:
         return
-    side = close[slow - fast : slow].sum() * slow - close[:slow].sum() * fast
+    side = fast_sum * slow - slow_sum * fast
     leave[slow - 1] = side < 0
     # From bar to bar both sums gain the newest close and lose one each: of the comparison's two
     # sides that is a difference of three products.
-    newest, of_fast, of_slow = close[slow:], close[slow - fast :], close
+    newest, of_fast = close[slow:], close[slow - fast :]
     enters, leaves = enter[slow:], leave[slow:]
     weight = slow - fast
     for t in range(len(newest)):
         before = side
-        side += weight * newest[t] - slow * of_fast[t] + fast * of_slow[t]
+        side += weight * newest[t] - slow * of_fast[t] + fast * close[t]
         enters[t] = (before <= 0) & (side > 0)
         leaves[t] = side < 0
 
