@@ -98,6 +98,11 @@ def _figures(report: DailyReport) -> list[str]:
     lines.append(
         f"Closed round trips: {len(report.trades)}, {report.profit_loss:+,.2f} USD before fees"
     )
+    if report.gap_loss:
+        lines.append(
+            f"Gap losses: {report.gap_loss:,.2f} USD, of it overnight "
+            f"{report.night_gap_loss:,.2f} USD"
+        )
     statement = report.statement
     if statement is None:
         lines.append("The broker was not read in this session")

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from tradewind.alerts.model import Alert
+from tradewind.market.bar import Bar
 from tradewind.portfolio.round_trips import closed_out, round_trips
 from tradewind.reports.daily import DailyReport, compared, daily_report, judged
 from tradewind.reports.divergence import Reference, Remark
@@ -93,6 +94,33 @@ def test_trades_come_worst_first_and_are_judged_by_stop_and_gap() -> None:
     assert (worst.loss, worst.most) == (D("1203.00"), D("1204.7600"))
     assert (other.trip.symbol, other.trip.profit_loss, other.within) == ("MSFT", D("30.00"), None)
     assert (other.loss, other.most) == (D(0), None)
+
+
+OPENED_LOWER = (a_bar(0, "88", "87.50"), a_bar(1, "87.60", "87.50"))
+NIGHTS = [
+    # (when it was bought, the session's bars, when the stop sold; gap loss, of it overnight)
+    ("held through the night", -1440, OPENED_LOWER, 0.1, "1050.00", "1050.00"),
+    ("told a minute later", -1440, OPENED_LOWER, 1.1, "1050.00", "1050.00"),
+    ("the first trade came late", -1440, (a_bar(9, "88", "87.50"),), 9.2, "1050.00", "1050.00"),
+    ("the night was harmless", -1440, (a_bar(0, "99", "99"), *BARS["AAPL"]), 30.2, "1050.00", "0"),
+    ("bought in the session", 0.1, (a_bar(1, "88", "87.50"),), 1.1, "1050.00", "0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("bought_at", "bars", "sold_at", "gap", "overnight"),
+    [row[1:] for row in NIGHTS],
+    ids=[row[0] for row in NIGHTS],
+)
+def test_what_a_night_took_is_told_apart(
+    bought_at: float, bars: tuple[Bar, ...], sold_at: float, gap: str, overnight: str
+) -> None:
+    traded = [bought(100, "100", bought_at), stopped(100, "88.00", "98.50", sold_at)]
+    report = daily_report("paper", PERIOD, records(traded, bars={"AAPL": bars}), NO_BACKTEST)
+    assert (report.gap_loss, report.night_gap_loss) == (D(gap), D(overnight))
+    told = report.as_payload()
+    assert D(told["trades"][0]["night_gap_loss"]) == D(told["night_gap_loss"]) == D(overnight)
+    assert f"by holding overnight: {D(overnight):,.2f} USD" in report_html(report)
 
 
 def test_an_exit_beyond_what_is_allowed_is_said_so() -> None:
@@ -251,7 +279,7 @@ def test_the_page_says_what_there_is_to_say() -> None:
         "session of 2020-11-12",
         "-1,173.00",
         # stop, gap, exit, loss, at most, gap loss
-        "98.50 88.00 87.99 1,203.00 1,204.76 1,050.00 yes: 1.00 USD below stop or gap",
+        "98.50 88.00 87.99 1,203.00 1,204.76 1,050.00 0.00 yes: 1.00 USD below stop or gap",
         "trading_switch",
         "minutes missing <2>",
         "its stop sold 100 AAPL & more",

@@ -91,7 +91,7 @@ def reported(result: BacktestResult, bars: Iterable[Bar], session: Session) -> D
 
 def rows_of_page(report: DailyReport) -> list[list[str]]:
     """The table of stops and gaps: symbol, exit, stop, gap, exit price, loss, at most, gap loss,
-    within."""
+    what of it was overnight, within."""
     section = re.search(r'<section aria-labelledby="stops-and-gaps">.*?</section>',
                         report_html(report), re.DOTALL)  # fmt: skip
     assert section is not None
@@ -120,7 +120,7 @@ def assert_bounded(report: DailyReport, bars: Sequence[Bar]) -> list[dict[str, A
                 f"{opened.normalize():f}" if opened < trip.stop_price else None
             )
             assert told_of["within"] is True
-        assert row[8].startswith("yes: ") or told_of["within"] is None
+        assert row[9].startswith("yes: ") or told_of["within"] is None
         assert row[5] == f"{D(told_of['loss']):,.2f}"
     return payload
 
@@ -143,7 +143,7 @@ def test_a_gap_over_the_night_is_told_as_one() -> None:
     result = backtest(bars, told([30]), FULL_DAY, NEXT_DAY, limits=OVERNIGHT)
     (one,) = assert_bounded(reported(result, bars, NEXT_DAY), bars)
     assert (one["stop_price"], one["gap_price"], one["exit_price"]) == ("98.51", "88", "87.98")
-    assert D(one["gap_loss"]) == D("10.51") * D(one["quantity"])
+    assert D(one["gap_loss"]) == D(one["night_gap_loss"]) == D("10.51") * D(one["quantity"])
 
 
 def test_nothing_is_entered_on_stale_quotes() -> None:

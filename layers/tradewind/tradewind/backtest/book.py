@@ -4,12 +4,13 @@ store of record."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from tradewind.backtest.broker import SimulatedBroker
 from tradewind.backtest.market import Market
+from tradewind.market.adjustment import FactorTable, new_york_date
 from tradewind.market.bar import Bar
 from tradewind.market.cycle import Cycle
 from tradewind.orders.model import IntentKind, OrderIntent
@@ -131,6 +132,27 @@ def book_of(
             Decimal(0),
         ),
     )
+
+
+def over_splits(book: Book, cycle: Cycle, factors: FactorTable, market: Market) -> Book:
+    """With the splits that were known in time. Bars, shares and stops of a backtest are at one
+    level throughout; a split is a reason to close the evening before, or to put a stop again."""
+    if not book.holdings:
+        return book
+    today, known_by = cycle.session.date, cycle.run_at
+    opened = {
+        symbol: new_york_date(held.opened_at)
+        for symbol, held in book.holdings.items()
+        if held.opened_at is not None
+    }
+    passed = {
+        symbol: steps[-1][0]
+        for symbol, day in opened.items()
+        if (steps := factors.steps(symbol, day, today, known_by))
+    }
+    following = market.following(cycle.session)
+    due = factors.due(book.holdings, today, following.date, known_by)
+    return replace(book, split_since=passed, split_due=due) if passed or due else book
 
 
 def symbols_entering(wishes: Sequence[StrategyWish], broker: SimulatedBroker) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tradewind.errors import InvalidInputError
@@ -69,6 +69,10 @@ class SimulatedBroker:
         self.trades: list[RecentTrade] = []
         # execution_id -> the open that lay beyond the stop, where the market jumped over it
         self.gaps: dict[str, Decimal] = {}
+        # those of them that lay between two sessions
+        self.overnight: set[str] = set()
+        # by symbol: the day of its newest bar
+        self._newest: dict[str, date] = {}
 
     def take_over(
         self,
@@ -195,6 +199,7 @@ class SimulatedBroker:
                     jumped = bar.open < stop.stop_price
                     at = bar.start if jumped else bar.start + WITHIN_THE_MINUTE
                     self._sell(stop, bar, min(bar.open, stop.stop_price), at)
+            self._newest[symbol] = bar.start.date()
 
     def end_session(self, at: datetime) -> None:
         """The close (aware UTC): orders for the day are over, and a drawdown counts from here."""
@@ -287,9 +292,18 @@ class SimulatedBroker:
         lowest = tick_size(Decimal(0))
         price = max(floor_to_tick(reached * (1 - self._slippage)), lowest)
         purpose = Purpose.STOP if order.order_type == OrderType.STOP else Purpose.EXIT
+        carried = self._was_carried_into(bar)
         execution = self._fill(order, price, at, purpose)
         if execution.stop_price is not None and bar.open < execution.stop_price:
             self.gaps[execution.execution_id] = bar.open
+            if carried:
+                self.overnight.add(execution.execution_id)
+
+    def _was_carried_into(self, bar: Bar) -> bool:
+        """Whether a bar is its symbol's first of a session, and the position is older."""
+        held, day = self._holdings.get(bar.symbol), bar.start.date()
+        opened = held.opened_at if held is not None else None
+        return opened is not None and opened.date() < day != self._newest.get(bar.symbol)
 
     def _fill(
         self, order: BrokerOrder, price: Decimal, at: datetime, purpose: Purpose

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from tradewind.errors import InvalidInputError
+from tradewind.market.adjustment import FactorTable, split_like
 from tradewind.market.answer import REREAD
 from tradewind.market.bar import MINUTE, Bar, bar_fault, to_iso
 from tradewind.market.gap_ledger import GapLedger, ProviderAnswer
 from tradewind.market.ports import DailyBar
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
+
+# Whenever it became known: the bars are what they are.
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Market:
@@ -50,6 +55,27 @@ class Market:
         }
         self._ledger = GapLedger(calendar)
         self._asked_until: date | None = None
+
+    def check_level(self, factors: FactorTable, *, overnight: bool) -> None:
+        """InvalidInputError where bars before and after a known split are at two price levels. What
+        is held ``overnight`` would earn or lose by a split that nobody told of, too: a jump between
+        two sessions that looks like one has to be in ``factors``, if only as a factor of 1."""
+        for symbol, own in self._bars.items():
+            for before, after in pairwise(own):
+                days = before.start.date(), after.start.date()
+                looks = split_like(before.close, after.open) if days[0] != days[1] else None
+                if looks is None or factors.is_no_split(symbol, *days, _EVER):
+                    continue
+                steps = factors.steps(symbol, *days, _EVER)
+                if steps or overnight:
+                    raise InvalidInputError(
+                        f"bars of {symbol} go from {before.close} at the end of {days[0]} to "
+                        f"{after.open} on {days[1]}, which looks like a split ({looks}): bring "
+                        "them to one price level, or tell of a factor of 1 if the market moved so"
+                    )
+
+    def following(self, session: Session) -> Session:
+        return self._calendar.following(session.date)
 
     def minute(self, start: datetime) -> dict[str, Bar]:
         """The bars of one minute by symbol; a symbol that did not trade in it is absent."""

@@ -16,6 +16,7 @@ from tradewind.backtest.book import (
     RulesInForce,
     bars_seen,
     book_of,
+    over_splits,
     positions_of,
     symbols_entering,
     wishes_of,
@@ -24,6 +25,7 @@ from tradewind.backtest.broker import SimulatedBroker
 from tradewind.backtest.market import Market
 from tradewind.backtest.protections import StandingProtections
 from tradewind.errors import InvalidInputError
+from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
 from tradewind.market.session import Session
@@ -39,6 +41,7 @@ from tradewind.strategies.protocol import Strategy
 MODE = "backtest"
 # As the schedule has it: the account is put in order this long before the open.
 BEFORE_OPEN = timedelta(minutes=15)
+NO_SPLITS = FactorTable(())
 _WISHES_TO_TRADE = (Action.ENTER, Action.EXIT)
 
 
@@ -82,25 +85,31 @@ def run(
     slippage: Decimal = DECLARED_SLIPPAGE,
     minutes: int | None = None,
     beginning: Beginning = MONEY_ALONE,
+    factors: FactorTable = NO_SPLITS,
 ) -> BacktestResult:
     """Trade ``sessions`` (oldest first) with ``cash`` USD, and what ``beginning`` says of the time
     before, from their start.
 
     ``bars``: regular minutes of the symbols in ``strategies``, at one price level; those before the
     first session are history. ``slippage`` is a fraction of the price on each side. ``minutes``: of
-    each session only so many from its open, as a replay has it. InvalidInputError for bars that
-    cannot be true, sessions out of order and amounts that make no sense.
+    each session only so many from its open, as a replay has it. ``factors``: the splits, each from
+    when it was known; what is held overnight is closed before one, or has its stop put again after
+    it. InvalidInputError for bars that cannot be true or are not at one price level, sessions out
+    of order and amounts that make no sense.
     """
     if not sessions:
         raise InvalidInputError("a backtest needs a session to trade")
     if any(one.date >= other.date for one, other in pairwise(sessions)):
         raise InvalidInputError("sessions have to be in order, each once")
+    market = Market(bars, strategies, calendar, beginning.daily)
+    market.check_level(factors, overnight=rules.limits.hold_overnight)
     backtest = _Backtest(
-        Market(bars, strategies, calendar, beginning.daily),
+        market,
         SimulatedBroker(cash, slippage),
         strategies,
         rules,
         StandingProtections(rules.protections, calendar, beginning.mark, beginning.locks),
+        factors,
     )
     backtest.begin(beginning, sessions)
     for session in sessions:
@@ -116,12 +125,14 @@ class _Backtest:
         strategies: Mapping[str, Strategy],
         rules: RulesInForce,
         protections: StandingProtections,
+        factors: FactorTable,
     ) -> None:
         self._market = market
         self._broker = broker
         self._strategies = strategies
         self._rules = rules
         self._protections = protections
+        self._factors = factors
         self._decisions: list[Decision] = []
         self._intents: list[OrderIntent] = []
         self._equity: list[EquityAt] = []
@@ -151,7 +162,9 @@ class _Backtest:
             intents=tuple(self._intents),
             fills=broker.fills,
             executions=tuple(broker.executions),
-            round_trips=tuple(round_trips(broker.executions, broker.gaps)),
+            round_trips=tuple(
+                round_trips(broker.executions, broker.gaps, overnight=broker.overnight)
+            ),
             equity=tuple(self._equity),
         )
 
@@ -161,6 +174,7 @@ class _Backtest:
         cycle = _cycle(session, bar_time, reconciliation_name(MODE, bar_time))
         positions = positions_of(self._broker, self._market, bar_time)
         book = book_of(cycle, self._broker, self._market, self._rules, Protected(), (), {}, {}, ())
+        book = over_splits(book, cycle, self._factors, self._market)
         assessment = assess_positions(cycle, positions, book, self._rules.limits, {})
         self._carry_out(assessment, cycle.run_at)
 
@@ -185,6 +199,7 @@ class _Backtest:
             seen,
             symbols_entering(wishes, broker),
         )
+        book = over_splits(book, cycle, self._factors, market)
         self._carry_out(assess(cycle, wishes, book, self._rules.limits), cycle.run_at)
         self._equity.append(EquityAt(cycle.run_at, broker.equity))
 

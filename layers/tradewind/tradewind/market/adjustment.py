@@ -120,6 +120,17 @@ class FactorTable:
             if factor != 1 and after < effective <= until
         ]
 
+    def due(
+        self, symbols: Iterable[str], today: date, following: date, known_by: datetime
+    ) -> dict[str, date]:
+        """Of each symbol that has one, the split that takes effect with the ``following`` session,
+        as it was known then."""
+        return {
+            symbol: found[0][0]
+            for symbol in symbols
+            if (found := self.steps(symbol, today, following, known_by))
+        }
+
     def is_suspected(self, symbol: str, after: date, until: date, known_by: datetime) -> bool:
         """Whether a jump between the two sessions (``until`` included) was suspected to be a split
         and no factor has answered it yet."""

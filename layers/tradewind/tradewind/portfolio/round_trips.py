@@ -7,7 +7,7 @@ is *slippage of the exit*, and that is what the system answers for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -33,7 +33,8 @@ class RoundTrip:
     ``profit_loss`` is without the account's fees, which the broker tells by day. ``exit_reason`` is
     that of the execution that closed the position, ``stop_price`` the stop of the last sale that
     had one. ``gap_loss`` and ``exit_slippage`` (both USD, zero or more) are the parts of the result
-    that lie beyond the stop: what was jumped over, and what was lost below the worse of the two.
+    that lie beyond the stop: what was jumped over, and what was lost below the worse of the two;
+    ``night_gap_loss`` is the part of the gap loss that a night brought.
     ``worst_price_owed`` is that worse one, of the same sale as ``stop_price``. A stop was decided
     on, so to speak, at its price in the minute in which it sold.
     """
@@ -50,6 +51,7 @@ class RoundTrip:
     stop_price: Decimal | None
     worst_price_owed: Decimal | None
     gap_loss: Decimal
+    night_gap_loss: Decimal
     exit_slippage: Decimal
     entry_decided_at: datetime
     exit_decided_at: datetime
@@ -96,12 +98,14 @@ def round_trips(
     executions: Iterable[Execution],
     gaps: Mapping[str, Decimal],
     splits: Iterable[PositionSplit] = (),
+    overnight: Collection[str] = (),
 ) -> list[RoundTrip]:
     """The closed round trips by exit time.
 
     ``executions`` have to start flat in every symbol. ``gaps``: execution_id -> the price that
-    :func:`gap_price` answers, for the executions that have one. ``splits``: those that our books
-    carried out. Raises InvalidInputError for a sale of more than is held.
+    :func:`gap_price` answers, for the executions that have one; ``overnight``: those of them whose
+    gap lay between two sessions. ``splits``: those that our books carried out. Raises
+    InvalidInputError for a sale of more than is held.
     """
     open_trips: dict[str, _OpenTrip] = {}
     closed: list[RoundTrip] = []
@@ -120,7 +124,7 @@ def round_trips(
             )
         trip.parts.append((event, Fraction(1)))
         if not trip.held:
-            closed.append(_closed(open_trips.pop(symbol), gaps))
+            closed.append(_closed(open_trips.pop(symbol), gaps, overnight))
     return closed
 
 
@@ -174,7 +178,7 @@ def beyond_stop(
     return owed, gap_loss, slippage
 
 
-def _closed(trip: _OpenTrip, gaps: Mapping[str, Decimal]) -> RoundTrip:
+def _closed(trip: _OpenTrip, gaps: Mapping[str, Decimal], overnight: Collection[str]) -> RoundTrip:
     """In the units of the last sale. A fraction that was paid out left at what it had cost, so that
     the split earns nothing and loses nothing."""
     bought = [(one, factor) for one, factor in trip.parts if one.side is Side.BUY]
@@ -205,6 +209,14 @@ def _closed(trip: _OpenTrip, gaps: Mapping[str, Decimal]) -> RoundTrip:
         stop_price=last_stop,
         worst_price_owed=owed,
         gap_loss=sum((loss for (_, loss, _), _ in beyond), Decimal(0)),
+        night_gap_loss=sum(
+            (
+                loss
+                for (one, _), ((_, loss, _), _) in zip(sold, beyond, strict=True)
+                if one.execution_id in overnight
+            ),
+            Decimal(0),
+        ),
         exit_slippage=sum((loss for (_, _, loss), _ in beyond), Decimal(0)),
         entry_decided_at=first.decided_at,
         exit_decided_at=(last.at.replace(second=0, microsecond=0) if by_stop else last.decided_at),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradewind.alerts.model import Alert
-from tradewind.market.bar import Bar
+from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session import Session
 from tradewind.orders.prices import tick_size
 from tradewind.portfolio.executions import Execution, Purpose, holdings_at, with_conversions
@@ -134,6 +134,16 @@ class DailyReport:
         return self.divergence.total / self.statement.equity_before * _BASIS_POINTS
 
     @property
+    def gap_loss(self) -> Decimal:
+        """What the market jumped over beyond the stops of the closed round trips; USD."""
+        return sum((one.trip.gap_loss for one in self.trades), Decimal(0))
+
+    @property
+    def night_gap_loss(self) -> Decimal:
+        """The part of it that lay between two sessions; USD."""
+        return sum((one.trip.night_gap_loss for one in self.trades), Decimal(0))
+
+    @property
     def worst_drawdown(self) -> Decimal | None:
         """The lowest daily drawdown of the session, a fraction."""
         return min((point.daily for point in self.curve), default=None)
@@ -149,6 +159,8 @@ class DailyReport:
             "cycles": plain(self.cycles),
             "statement": plain(self.statement),
             "profit_loss": plain(self.profit_loss),
+            "gap_loss": plain(self.gap_loss),
+            "night_gap_loss": plain(self.night_gap_loss),
             "worst_drawdown": plain(self.worst_drawdown),
             "equity_curve": plain(self.curve),
             "trades": [
@@ -210,7 +222,8 @@ def daily_report(
     """``reference``: the backtest of the same session, as far as there could be one. Raises
     InvalidInputError for records that contradict each other: a sale of more than was held."""
     gaps = _gaps(records)
-    trips = round_trips(records.executions, gaps, records.splits)
+    overnight = _overnight(records, period, gaps)
+    trips = round_trips(records.executions, gaps, records.splits, overnight)
     before = holdings_at(records.executions, period.since, records.splits)
     after = holdings_at(records.executions, period.until, records.splits)
     priced_before = _own_prices(records, period.since) | dict(records.close_before)
@@ -308,6 +321,21 @@ def _gaps(records: SessionRecords) -> dict[str, Decimal]:
             if gap is not None:
                 gaps[execution.execution_id] = gap
     return gaps
+
+
+def _overnight(records: SessionRecords, period: Period, gaps: Mapping[str, Decimal]) -> set[str]:
+    """The gaps that a night brought to what was held through it: those into the first bar."""
+    held = holdings_at(records.executions, period.since, records.splits)
+    first = {symbol: bars[0] for symbol, bars in records.bars.items() if bars}
+    return {
+        one.execution_id
+        for one in records.executions
+        if one.execution_id in gaps
+        and one.symbol in held
+        and held[one.symbol].quantity
+        and one.at < first[one.symbol].start + 2 * MINUTE
+        and gaps[one.execution_id] == first[one.symbol].open
+    }
 
 
 def _fees(flows: Sequence[CashFlow]) -> Decimal:

@@ -150,6 +150,7 @@ def _stops(report: DailyReport) -> str:
             money(one.loss),
             "unknown" if one.most is None else money(one.most),
             money(one.trip.gap_loss),
+            money(one.trip.night_gap_loss),
             _verdict(one),
         )
         for one in report.trades
@@ -159,11 +160,13 @@ def _stops(report: DailyReport) -> str:
         table(
             "What each trade lost, and the most it may lose: down to its stop, or to the gap where "
             "the market opened beyond it, and from there a tick and the declared slippage of "
-            f"{DECLARED_SLIPPAGE * 100:.2f} %. A gap loss is the part that was jumped over.",
+            f"{DECLARED_SLIPPAGE * 100:.2f} %. A gap loss is the part that was jumped over; "
+            f"all of them together: {money(report.gap_loss)} USD, of it between two sessions, by "
+            f"holding overnight: {money(report.night_gap_loss)} USD.",
             ["Symbol", "Exit", "Stop", "Gap", "Exit price", "Loss, USD", "At most, USD",
-             "Gap loss, USD", "Within?"],
+             "Gap loss, USD", "Overnight, USD", "Within?"],
             rows,
-            {2, 3, 4, 5, 6, 7},
+            {2, 3, 4, 5, 6, 7, 8},
         ),
     )  # fmt: skip
 

@@ -228,6 +228,7 @@ def _run(
         _cash(period, records, more) + _value_of_others(records, holdings, carried),
         calendar=sessions,
         minutes=more.minutes,
+        factors=more.factors,
         beginning=Beginning(
             executions=[
                 one

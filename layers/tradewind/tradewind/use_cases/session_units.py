@@ -61,7 +61,9 @@ def in_session_units(
         holdings={**holdings, **_priced(holdings, steps, done)},
         highs=_highs(stores, cycle, holdings, steps),
         split_since={symbol: found[-1][0] for symbol, found in steps.items()},
-        split_due=_due(cycle, holdings, factors, sessions),
+        split_due=factors.due(holdings, today, sessions.following(today).date, known_by)
+        if holdings
+        else {},
     )
 
 
@@ -136,17 +138,3 @@ def _priced(
         if factor != 1:
             priced[symbol] = priced_after_split(holdings[symbol], factor)
     return priced
-
-
-def _due(
-    cycle: Cycle, holdings: Mapping[str, Holding], factors: FactorTable, sessions: SessionTable
-) -> dict[str, date]:
-    if not holdings:
-        return {}
-    today = cycle.session.date
-    following = sessions.following(today).date
-    return {
-        symbol: found[0][0]
-        for symbol in holdings
-        if (found := factors.steps(symbol, today, following, cycle.run_at))
-    }
