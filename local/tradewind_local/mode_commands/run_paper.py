@@ -11,7 +11,7 @@ from tradewind.adapters.clock import SystemClock
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import to_iso
-from tradewind.risk.modes import PaperRun, RunState, TradedSymbol
+from tradewind.risk.modes import PaperRun, RunState, TradedSymbol, newest_by_symbol
 from tradewind.use_cases.ports import Clock
 from tradewind.use_cases.trading_modes import change_paper_trading
 
@@ -37,7 +37,7 @@ def show_paper(records: PostgresDatabase, account: str) -> dict[str, Any]:
     table = Table(title=f"Account {account}, as it decided in its newest session")
     for heading in ("strategy", "symbol", "state", "since (UTC)", "who", "why"):
         table.add_column(heading)
-    rows = [_row(one, runs.get((one.strategy, one.symbol))) for one in traded]
+    rows = [_row(one, runs.get(one.symbol)) for one in traded]
     for row in rows:
         table.add_row(*(row[name] or "" for name in ("strategy", "symbol", "state", "since",
                                                       "who", "why")))  # fmt: skip
@@ -76,10 +76,10 @@ def change_paper(
 
 def _traded(
     records: PostgresDatabase, account: str
-) -> tuple[list[TradedSymbol], dict[tuple[str, str], PaperRun]]:
+) -> tuple[list[TradedSymbol], dict[str, PaperRun]]:
     with records.transaction() as stores:
         traded = stores.trading_modes.traded_symbols(account)
-        runs = {(run.strategy, run.symbol): run for run in stores.trading_modes.runs(account)}
+        runs = newest_by_symbol(stores.trading_modes.runs(account))
     if not traded:
         raise InvalidInputError(f"account {account} has decided nothing yet: let it run first")
     return traded, runs

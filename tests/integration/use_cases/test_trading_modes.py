@@ -64,8 +64,9 @@ def change(
 ) -> PaperTradingAnswer:
     given: dict[str, Any] = {"strategy": "wisher", "who": "anna", "why": "odd prices", **changes}
     return change_paper_trading(
-        "paper", given.pop("mode", "paper"), to, symbols=symbols, configured=CONFIGURED,
-        database=database, clock=FakeClock(READ_AT), **given,
+        "paper", given.pop("mode", "paper"), to, symbols=symbols,
+        configured=given.pop("configured", CONFIGURED), database=database,
+        clock=given.pop("clock", FakeClock(READ_AT)), **given,
     )  # fmt: skip
 
 
@@ -148,6 +149,25 @@ def test_entries_go_on_once_it_is_started_again(books: Books, ask: Ask) -> None:
     books.sync(state())
     assert decide(books, Action.ENTER, CYCLE)[1] == []
     change(books.database, RunState.STARTED, "AAPL")
+    books.bar(LATER.bar_time)
+    books.sync(state(as_of=READ_AT + MINUTE), LATER)
+    assert [kind for kind, _ in decide(books, Action.ENTER, LATER)[1]] == [IntentKind.ENTRY]
+    assert reasons(ask) == [("wait", "trading_stopped"), ("enter", "told")]
+
+
+def test_a_stop_outlives_the_strategy_and_is_lifted_under_its_new_name(
+    books: Books, ask: Ask
+) -> None:
+    """Strategies carry their parameters in their names: another length is another strategy."""
+    change(
+        books.database, RunState.STOPPED, "AAPL", strategy="wisher_2_3",
+        configured={"AAPL": "wisher_2_3"},
+    )  # fmt: skip
+    books.sync(state())
+    assert decide(books, Action.ENTER, CYCLE)[1] == []
+    assert change(books.database, RunState.STOPPED, "AAPL").changed == ()  # it stands already
+    later = FakeClock(READ_AT + timedelta(seconds=1))
+    assert change(books.database, RunState.STARTED, "AAPL", clock=later).changed == ("AAPL",)
     books.bar(LATER.bar_time)
     books.sync(state(as_of=READ_AT + MINUTE), LATER)
     assert [kind for kind, _ in decide(books, Action.ENTER, LATER)[1]] == [IntentKind.ENTRY]

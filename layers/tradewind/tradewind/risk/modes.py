@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,6 +31,16 @@ class PaperRun:
     who: str
     why: str
     at: datetime
+
+
+def newest_by_symbol(runs: Iterable[PaperRun]) -> dict[str, PaperRun]:
+    """The change that counts for each symbol: the newest one, whichever strategy it names. A symbol
+    belongs to one strategy at a time, whose name changes with its parameters: a stop must neither
+    end with that, nor be out of reach of the strategy that trades the symbol now."""
+    newest: dict[str, PaperRun] = {}
+    for run in sorted(runs, key=lambda one: (one.at, one.state is RunState.STOPPED, one.number)):
+        newest[run.symbol] = run
+    return newest
 
 
 @dataclass(frozen=True, slots=True)

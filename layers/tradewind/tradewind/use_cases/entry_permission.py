@@ -9,7 +9,7 @@ from tradewind.market.cycle import Cycle
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 from tradewind.risk.live_ramp import live_size
-from tradewind.risk.modes import RunState
+from tradewind.risk.modes import RunState, newest_by_symbol
 from tradewind.risk.permission import Permission
 from tradewind.use_cases.standing import Standing
 
@@ -26,7 +26,7 @@ def entry_permission(cycle: Cycle, standing: Standing) -> Permission:
             stopped={
                 run.symbol: f"{run.who} stopped trading {run.symbol} by {run.strategy} at "
                 f"{to_iso(run.at)}: {run.why}"
-                for run in standing.paper_runs
+                for run in newest_by_symbol(standing.paper_runs).values()
                 if run.state is RunState.STOPPED
             }
         )

@@ -23,7 +23,7 @@ from tradewind.risk.going_live import (
     check_going_live,
 )
 from tradewind.risk.live_ramp import SizeStep, live_size
-from tradewind.risk.modes import LiveApproval, PaperRun, RunState
+from tradewind.risk.modes import LiveApproval, PaperRun, RunState, newest_by_symbol
 from tradewind.use_cases.entry_permission import ramp_sessions
 from tradewind.use_cases.ports import Clock
 from tradewind.use_cases.trading_switch import one_line
@@ -142,12 +142,13 @@ def change_paper_trading(
     now = clock.now()
     with database.transaction() as stores:
         stores.cycles.lock_account(account)
-        stand = {run.symbol: run for run in stores.trading_modes.runs(account)
-                 if run.strategy == strategy}  # fmt: skip
+        runs = stores.trading_modes.runs(account)
+        stand = newest_by_symbol(runs)
+        numbers = {run.symbol: run.number for run in runs if run.strategy == strategy}
         changed = [symbol for symbol in chosen if _state(stand.get(symbol)) is not to]
         stores.trading_modes.add_runs(
             [
-                PaperRun(account, strategy, symbol, _next(stand.get(symbol)), to, who, why, now)
+                PaperRun(account, strategy, symbol, numbers.get(symbol, 0) + 1, to, who, why, now)
                 for symbol in changed
             ]
         )
@@ -267,7 +268,3 @@ def _chosen(
 def _state(run: PaperRun | None) -> RunState:
     """What is configured trades until somebody stops it."""
     return run.state if run is not None else RunState.STARTED
-
-
-def _next(run: PaperRun | None) -> int:
-    return run.number + 1 if run is not None else 1

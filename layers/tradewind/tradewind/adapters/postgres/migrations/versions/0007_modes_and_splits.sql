@@ -24,7 +24,7 @@ CREATE TABLE position_splits (
 );
 
 -- Who started and stopped the paper trading of a symbol. Rows are only added; the newest one of
--- (account, strategy, symbol) counts, and without any the symbol trades as it is configured.
+-- (account, symbol) counts, and without any the symbol trades as it is configured.
 CREATE TABLE paper_runs (
     account     text        NOT NULL,
     strategy    text        NOT NULL,
