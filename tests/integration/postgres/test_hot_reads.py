@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pg8000.native import to_statement
 from tradewind.adapters.postgres import bars as adapter
-from tradewind.adapters.postgres import gaps, queries
+from tradewind.adapters.postgres import gaps, queries, trading_modes
 from tradewind.adapters.postgres.connection import Session, open_session
 from tradewind.adapters.postgres.migrate import migrate
 from tradewind_local.postgres_server import PostgresServer
@@ -162,6 +162,18 @@ def test_a_plan_for_any_parameters_walks_the_key_too(
     plan = "\n".join(str(row[0]) for row in explained)
     assert "bars_2020_12_pkey" in plan, plan
     assert "Seq Scan on bars_2020" not in plan, plan
+
+
+def test_what_went_wrong_is_found_without_reading_every_alert(year: Session) -> None:
+    year.rows(
+        """INSERT INTO alerts (alert_id, type, severity, message, timestamp, dedupe_key, account)
+        SELECT gen_random_uuid(), 'position_closed', 1, 'sold', now(), number, 'paper'
+        FROM generate_series(1, 5000) AS number"""
+    )
+    year.rows("ANALYZE alerts")
+    plan = plan_of(year, trading_modes.BREACHES, {"account": "paper", "since": UNTIL})
+    assert "alerts_critical" in plan, plan
+    assert "Seq Scan on alerts" not in plan, plan
 
 
 def test_the_newest_bars_of_all_symbols_touch_no_month_at_all(year: Session) -> None:
