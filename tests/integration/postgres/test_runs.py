@@ -133,7 +133,10 @@ def test_what_people_allowed_and_how_live_trading_went_is_read_with_it(
     )
     with database.transaction() as stores:
         for day in (days[0], days[1], days[3]):
-            stores.cycles.decided(ACCOUNT, day.open, day.date, f"run-{day.date}")
+            name = f"tw-{day.date}"
+            stores.intents.add([an_intent(name, session=day.date, mode="live")])
+            stores.fills.add(ACCOUNT, [a_fill(name, at=day.open)])
+            stores.trades.add(ACCOUNT, [a_trade(name, intent_id=name, timestamp=day.open)])
         stores.switch_changes.add(
             [replace(lowered, number=3, at=approved - MINUTE), lowered, raised]
         )

@@ -39,6 +39,7 @@ from tradewind.use_cases.trading_modes import (
 
 from tests.fakes import FakeClock, FakeControl
 from tests.integration.conftest import Ask
+from tests.integration.postgres.rows import a_fill, a_trade, an_intent
 from tests.integration.use_cases.books import (
     CYCLE,
     NOON,
@@ -286,14 +287,20 @@ def approve(database: PostgresDatabase, at: datetime) -> None:
         )
 
 
-def traded(database: PostgresDatabase, count: int) -> None:
-    """The last so many sessions before 12 November were decided in."""
+def traded(database: PostgresDatabase, count: int, mode: str | None = "live") -> None:
+    """In the last so many sessions before 12 November something was bought, and not only decided
+    (mode None)."""
     day = CYCLE.session.date
     with database.transaction() as stores:
         for _ in range(count):
             session = default_table().previous(day)
             day = session.date
             stores.cycles.decided("paper", session.open, day, f"run-{day}")
+            if mode is not None:
+                stores.intents.add([an_intent(f"tw-{day}", session=day, mode=mode)])
+                stores.fills.add("paper", [a_fill(f"x-{day}", at=session.open)])
+                bought = a_trade(f"x-{day}", intent_id=f"tw-{day}", timestamp=session.open)
+                stores.trades.add("paper", [bought])
 
 
 SIZES = [
@@ -324,6 +331,16 @@ def test_live_entries_grow_with_clean_sessions(
     books.sync(state())
     _, intents = decide(books, Action.ENTER, LIVE)
     assert intents == [(IntentKind.ENTRY, D(shares))]
+
+
+@pytest.mark.parametrize("mode", [None, "paper"], ids=["nothing bought", "on paper"])
+def test_sessions_without_a_live_execution_raise_no_size(books: Books, mode: str | None) -> None:
+    """A halted account, or one that was deployed as something else for a month, has shown nothing:
+    it begins small."""
+    approve(books.database, datetime(2020, 10, 1, 12, 0, tzinfo=UTC))
+    traded(books.database, 20, mode)
+    books.sync(state())
+    assert decide(books, Action.ENTER, LIVE)[1] == [(IntentKind.ENTRY, D(24))]
 
 
 @pytest.mark.parametrize(

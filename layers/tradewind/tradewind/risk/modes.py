@@ -61,7 +61,7 @@ class LiveApproval:
 @dataclass(frozen=True, slots=True)
 class RampRecord:
     """What an account has done since its approval. ``traded``: the sessions that began after it and
-    in which the account decided a minute, oldest first. ``breaches``: days (UTC) on which its
+    in which it bought or sold with real money, oldest first. ``breaches``: days (UTC) on which its
     trading switch was lowered or a critical alert was raised, and what it was."""
 
     traded: Sequence[date]

@@ -68,15 +68,17 @@ WHERE NOT EXISTS (
 ORDER BY timestamp, alert_id
 """
 
-# One probe of the key for each session, however many minutes it had; a session that began before
-# the approval is none of its own.
+# A session in which nothing was bought or sold with real money says nothing: the switch may have
+# been down, or another mode deployed. One that began before the approval is none of its own. It
+# takes one probe of an index for each session, however many executions it had.
 TRADED = """
 SELECT given.day
 FROM unnest(:days::date[], :opens::timestamptz[], :closes::timestamptz[])
     AS given(day, opens, closes)
 WHERE given.opens >= :since AND EXISTS (
-    SELECT FROM cycles AS c
-    WHERE c.account = :account AND c.bar_time >= given.opens AND c.bar_time < given.closes
+    SELECT FROM trades AS t JOIN order_intents AS i USING (intent_id)
+    WHERE t.account = :account AND i.mode = 'live'
+        AND t.timestamp >= given.opens AND t.timestamp < given.closes
 )
 ORDER BY given.day
 """
