@@ -145,3 +145,22 @@ def test_strategies_and_their_capital_come_from_the_file() -> None:
 def test_what_is_fetched_and_may_be_sent_is_the_parameters_symbols_and_the_files() -> None:
     assert bootstrap.symbols() == ("AAPL", "MSFT", "KO", "NVDA")
     assert bootstrap.submitter().symbols == bootstrap.symbols()
+
+
+@pytest.mark.parametrize(("mode", "told", "sets"), [
+    ("paper", "true", True), ("live", "true", True), ("live", "false", False),
+    ("shadow", "true", False),  # it changes nothing at the broker
+])  # fmt: skip
+def test_who_sets_the_accounts_configuration(
+    monkeypatch: pytest.MonkeyPatch, mode: str, told: str, sets: bool
+) -> None:
+    variables = {
+        "DEPLOYMENT": "here", "ACCOUNT": "paper", "SYMBOLS": "AAPL", "TRADING_MODE": mode,
+        "SET_ACCOUNT_CONFIGURATION": told,
+    }  # fmt: skip
+    monkeypatch.setattr(bootstrap, "environment", lambda: Environment(variables))
+    bootstrap.account.cache_clear()
+    try:
+        assert bootstrap.sets_account_configuration() is sets
+    finally:
+        bootstrap.account.cache_clear()

@@ -385,7 +385,8 @@ def deployed() -> Deployed:
 
 
 def sets_account_configuration() -> bool:
-    return settings.sets_account_configuration(environment())
+    """Shadow mode changes nothing at the broker, that neither."""
+    return account().mode != "shadow" and settings.sets_account_configuration(environment())
 
 
 @cache

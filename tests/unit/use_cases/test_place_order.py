@@ -393,19 +393,38 @@ def test_a_retry_that_cannot_ask_sends_nothing() -> None:
     assert broker.sent == []
 
 
-def test_shadow_mode_sends_nothing() -> None:
-    broker = FakeBroker()
-    cycle = replace(CYCLE, mode="shadow")
-    outcome = place_order(
-        cycle,
-        identified(ENTRY, mode="shadow"),
-        submitter=replace(SUBMITTER, mode="shadow"),
-        broker=broker,
-        control=FakeControl(),
-        clock=FakeClock(IN_TIME),
-    )
-    assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, "shadow_mode")
-    assert broker.sent == []
+SHADOW = replace(SUBMITTER, mode="shadow")
+TARGETED = {"target_order_id": "stop-1", "stop_price": D("98.50")}
+
+
+@pytest.mark.parametrize("kind", IntentKind)
+@pytest.mark.parametrize("mode", ["shadow", "paper", "live"])
+def test_shadow_mode_sends_nothing(kind: IntentKind, mode: str) -> None:
+    """Whatever the run and its intent say they are: what this deployment is, is not theirs to say.
+    The broker is not even asked, though it holds shares and a stop of ours."""
+    plain = ENTRY if kind is IntentKind.ENTRY else replace(EXIT, **TARGETED)
+    broker = FakeBroker(held={"AAPL": D(10)}, orders_by_id={"stop-1": an_order(order_id="stop-1")})
+    control = FakeControl()
+    outcome = place(
+        identified(plain, kind=kind, mode=mode), broker=broker, control=control,
+        submitter=SHADOW, cycle=replace(CYCLE, mode=mode),
+    )  # fmt: skip
+    code = "shadow_mode" if mode == "shadow" else "wrong_mode"
+    assert (outcome.status, outcome.reason_code) == (IntentStatus.BLOCKED, code)
+    assert (broker.calls, control.claims) == ([], {})
+
+
+@pytest.mark.parametrize("intent", [row[1] for row in FORGED], ids=[str(row[0]) for row in FORGED])
+@pytest.mark.parametrize("as_shadow", [False, True], ids=["as it is", "with shadow's own id"])
+def test_a_forged_intent_finds_no_way_out_of_shadow_mode(
+    intent: OrderIntent, as_shadow: bool
+) -> None:
+    broker = FakeBroker(held={"AAPL": D(10)})
+    forged = identified(intent, mode="shadow") if as_shadow else intent
+    for mode in ("shadow", "paper"):
+        outcome = place(forged, broker=broker, submitter=SHADOW, cycle=replace(CYCLE, mode=mode))
+        assert outcome.status is IntentStatus.BLOCKED
+    assert broker.calls == []
 
 
 def test_the_switch_is_read_right_before_each_attempt() -> None:
