@@ -173,6 +173,11 @@ DEFECTS = (
         put("PlaceOrder", "VersionDescription", value={"Fn::Sub": "${LogLevel}"}),
     ),
     Defect(
+        "a new image and old versions",
+        F.every_change_is_a_version,
+        put("RunBacktest", "VersionDescription", value={"Fn::Sub": "${LogLevel}"}),
+    ),
+    Defect(
         "a description that is too long",
         F.version_descriptions_fit,
         put("Notify", "VersionDescription", value={"Fn::Sub": "x" * 255 + "${LogLevel}"}),

@@ -204,7 +204,8 @@ def every_change_is_a_version(stack: Stack) -> list[str]:
     for name, properties in stack.functions.items():
         if properties.get("AutoPublishAliasAllProperties") is not True:
             found.append(f"{name}: a changed property publishes no version")
-        settings = mentions(stack.environment(properties)) & parameters
+        given = mentions(stack.environment(properties)) | mentions(properties.get("ImageUri"))
+        settings = given & parameters
         told = mentions(properties.get("VersionDescription"))
         found.extend(
             f"{name}: a changed {parameter} publishes no version, name it in VersionDescription"
