@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
+
+from tradewind.portfolio import regulatory_fees
 
 from tradewind_local.exchange import refusals
 from tradewind_local.exchange.ids import Ids
@@ -22,23 +24,14 @@ KINDS = frozenset(
     }
 )
 
-# SEC section 31 fee: 27.80 USD per million sold (SEC fee rate advisory for 2024, in force from
-# 22 May 2024 to 13 May 2025). FINRA trading activity fee: a share sold, and at most so much a
-# trade (FINRA By-Laws, Schedule A, section 1, as of 2024).
-SEC_FEE_PER_DOLLAR = Decimal("0.0000278")
-TAF_PER_SHARE = Decimal("0.000166")
-LARGEST_TAF = Decimal("8.30")
-
 
 def sale_fees(sales: Iterable[Fill]) -> Decimal:
-    """The regulatory fees of one session's sales in USD: SEC fee on what was sold, rounded up to
-    the cent, and the TAF by order, capped each, the sum rounded up to the cent."""
+    """The regulatory fees of one session's sales in USD."""
     notional, shares = ZERO, dict[str, Decimal]()
     for fill in sales:
         notional += fill.qty * fill.price
         shares[fill.order_id] = shares.get(fill.order_id, ZERO) + fill.qty
-    taf = sum((min(LARGEST_TAF, qty * TAF_PER_SHARE) for qty in shares.values()), ZERO)
-    return _up(notional * SEC_FEE_PER_DOLLAR) + _up(taf)
+    return regulatory_fees.sale_fees(notional, shares.values())
 
 
 class BackOffice:
@@ -94,7 +87,3 @@ class BackOffice:
         fees = sale_fees(sales)
         if fees:
             self.post("FEE", -fees, at, description="Regulatory fees (SEC, TAF) on sales")
-
-
-def _up(amount: Decimal) -> Decimal:
-    return amount.quantize(CENT, rounding=ROUND_CEILING)

@@ -8,6 +8,8 @@ from decimal import Decimal as D
 
 import pytest
 from tradewind.backtest.broker import SimulatedBroker
+from tradewind.backtest.costs import Costs
+from tradewind.backtest.settings import Fixed
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE
 from tradewind.orders.model import (
@@ -199,7 +201,7 @@ def test_a_start_without_money_is_refused(cash: str) -> None:
 @pytest.mark.parametrize("slippage", ["-0.0001", "1", "NaN"])
 def test_slippage_is_a_fraction(slippage: str) -> None:
     with pytest.raises(InvalidInputError, match="give a fraction"):
-        SimulatedBroker(D(1), D(slippage))
+        Costs(Fixed(D(slippage)))
 
 
 def test_more_than_is_held_is_never_sold() -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from tradewind.backtest.costs import Costs
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import Bar
 from tradewind.orders.model import (
@@ -29,7 +30,6 @@ from tradewind.orders.prices import ceil_to_tick, floor_to_tick, tick_size
 from tradewind.portfolio.accounting import apply_fill, flat
 from tradewind.portfolio.executions import Execution, Purpose, in_time_order
 from tradewind.portfolio.model import Holding
-from tradewind.portfolio.round_trips import DECLARED_SLIPPAGE
 from tradewind.risk.closed_trips import RecentTrade
 
 # When in its minute a fill is booked that does not happen at the open: a bar does not say.
@@ -48,15 +48,12 @@ _ONLY_CANCELS = frozenset({IntentKind.CANCEL_ENTRY, IntentKind.CANCEL_STOP})
 
 
 class SimulatedBroker:
-    """One cash account. ``cash`` (USD) is what it starts with, ``slippage`` a fraction of the price
-    on each side."""
+    """One cash account. ``cash`` (USD) is what it starts with."""
 
-    def __init__(self, cash: Decimal, slippage: Decimal = DECLARED_SLIPPAGE) -> None:
+    def __init__(self, cash: Decimal, costs: Costs | None = None) -> None:
         if not cash.is_finite() or cash <= 0:
             raise InvalidInputError(f"a backtest starts with {cash} USD: give more than zero")
-        if not slippage.is_finite() or not 0 <= slippage < 1:
-            raise InvalidInputError(f"slippage {slippage}: give a fraction from 0 to below 1")
-        self._slippage = slippage
+        self._costs = costs or Costs()
         self._cash = cash
         self._last_equity = cash
         self._prices: dict[str, Decimal] = {}
@@ -73,6 +70,8 @@ class SimulatedBroker:
         self.overnight: set[str] = set()
         # by symbol: the day of its newest bar
         self._newest: dict[str, date] = {}
+        # execution_id -> USD of commission and fees
+        self.paid: dict[str, Decimal] = {}
 
     def take_over(
         self,
@@ -276,21 +275,25 @@ class SimulatedBroker:
 
     def _buy(self, order: BrokerOrder, bar: Bar) -> None:
         """At the open and the slippage, never above the limit. A market that opened above it and
-        came back fills at the limit: the order lay there."""
+        came back fills at the limit: the order lay there. What the bar's volume leaves is not
+        bought, and the stop is for what was."""
         limit = order.limit_price
-        if limit is None or bar.low > limit:
+        bought = self._costs.bought_of(order.quantity, bar.volume)
+        if limit is None or bar.low > limit or bought == 0:
             return
         at_open = bar.open <= limit
         at = bar.start if at_open else bar.start + WITHIN_THE_MINUTE
-        price = min(ceil_to_tick(bar.open * (1 + self._slippage)), limit)
-        self._fill(order, price, at, Purpose.ENTRY)
+        worse = self._costs.worse_by(bar.open, bought, bar.volume)
+        price = min(ceil_to_tick(bar.open + worse), limit)
+        self._fill(replace(order, quantity=bought), price, at, Purpose.ENTRY)
         for leg in self._legs(order.order_id):
-            self._keep(replace(leg, status=OrderStatus.NEW, updated_at=at))
+            self._keep(replace(leg, quantity=bought, status=OrderStatus.NEW, updated_at=at))
 
     def _sell(self, order: BrokerOrder, bar: Bar, reached: Decimal, at: datetime) -> None:
         """``reached`` is the price in the market, before the slippage."""
         lowest = tick_size(Decimal(0))
-        price = max(floor_to_tick(reached * (1 - self._slippage)), lowest)
+        worse = self._costs.worse_by(reached, order.quantity, bar.volume)
+        price = max(floor_to_tick(reached - worse), lowest)
         purpose = Purpose.STOP if order.order_type == OrderType.STOP else Purpose.EXIT
         carried = self._was_carried_into(bar)
         execution = self._fill(order, price, at, purpose)
@@ -329,6 +332,9 @@ class SimulatedBroker:
         self._holdings[order.symbol], realised = apply_fill(before, execution.as_fill())
         bought = order.side is Side.BUY
         self._cash += -execution.notional if bought else execution.notional
+        paid = self._costs.of_fill(order.side, order.quantity, price)
+        self._cash -= paid
+        self.paid[execution.execution_id] = paid
         self.executions.append(execution)
         self.trades.append(
             RecentTrade(

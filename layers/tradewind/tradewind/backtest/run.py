@@ -22,6 +22,7 @@ from tradewind.backtest.book import (
     wishes_of,
 )
 from tradewind.backtest.broker import SimulatedBroker
+from tradewind.backtest.costs import Costs
 from tradewind.backtest.market import Market
 from tradewind.backtest.protections import StandingProtections
 from tradewind.errors import InvalidInputError
@@ -32,7 +33,7 @@ from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import BrokerFill, OrderIntent
 from tradewind.portfolio.executions import Execution
-from tradewind.portfolio.round_trips import DECLARED_SLIPPAGE, RoundTrip, round_trips
+from tradewind.portfolio.round_trips import RoundTrip, round_trips
 from tradewind.risk.assessment import Assessment, assess, assess_positions
 from tradewind.risk.protections import Protected
 from tradewind.strategies.decision import Action, Decision
@@ -55,8 +56,9 @@ class EquityAt:
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """All in time order. ``equity`` has one point a regular minute. ``refusals`` are the decisions
-    in which risk left a wish to enter or leave unfulfilled, as the daily report counts them."""
+    """All in time order. ``equity`` has one point a regular minute. ``paid``: execution_id -> USD
+    of commission and fees, which are not in ``round_trips``. ``refusals`` are the decisions in
+    which risk left a wish to enter or leave unfulfilled, as the daily report counts them."""
 
     decisions: tuple[Decision, ...]
     intents: tuple[OrderIntent, ...]
@@ -64,6 +66,7 @@ class BacktestResult:
     executions: tuple[Execution, ...]
     round_trips: tuple[RoundTrip, ...]
     equity: tuple[EquityAt, ...]
+    paid: Mapping[str, Decimal]
 
     @property
     def refusals(self) -> tuple[Decision, ...]:
@@ -82,7 +85,7 @@ def run(
     cash: Decimal,
     *,
     calendar: SessionTable,
-    slippage: Decimal = DECLARED_SLIPPAGE,
+    costs: Costs | None = None,
     minutes: int | None = None,
     beginning: Beginning = MONEY_ALONE,
     factors: FactorTable = NO_SPLITS,
@@ -91,11 +94,11 @@ def run(
     before, from their start.
 
     ``bars``: regular minutes of the symbols in ``strategies``, at one price level; those before the
-    first session are history. ``slippage`` is a fraction of the price on each side. ``minutes``: of
-    each session only so many from its open, as a replay has it. ``factors``: the splits, each from
-    when it was known; what is held overnight is closed before one, or has its stop put again after
-    it. InvalidInputError for bars that cannot be true or are not at one price level, sessions out
-    of order and amounts that make no sense.
+    first session are history. ``costs``: 2 bp of slippage a side where none are given. ``minutes``:
+    of each session only so many from its open, as a replay has it. ``factors``: the splits, each
+    from when it was known; what is held overnight is closed before one, or has its stop put again
+    after it. InvalidInputError for bars that cannot be true or are not at one price level, sessions
+    out of order and amounts that make no sense.
     """
     if not sessions:
         raise InvalidInputError("a backtest needs a session to trade")
@@ -105,7 +108,7 @@ def run(
     market.check_level(factors, overnight=rules.limits.hold_overnight)
     backtest = _Backtest(
         market,
-        SimulatedBroker(cash, slippage),
+        SimulatedBroker(cash, costs),
         strategies,
         rules,
         StandingProtections(rules.protections, calendar, beginning.mark, beginning.locks),
@@ -166,6 +169,7 @@ class _Backtest:
                 round_trips(broker.executions, broker.gaps, overnight=broker.overnight)
             ),
             equity=tuple(self._equity),
+            paid=broker.paid,
         )
 
     def _put_in_order(self, session: Session) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from tradewind.errors import InvalidInputError
+from tradewind.portfolio.round_trips import DECLARED_SLIPPAGE
 from tradewind.risk.limits import RiskLimits
 from tradewind.risk.protections import ProtectionSettings
 
@@ -83,7 +84,7 @@ class VolumeShare:
 Slippage = Fixed | HalfSpread | VolumeShare
 
 # Half a spread and a delay of seconds.
-LIVE_SLIPPAGE = Fixed(Decimal("0.0002"))
+LIVE_SLIPPAGE = Fixed(DECLARED_SLIPPAGE)
 
 
 @dataclass(frozen=True, slots=True)
