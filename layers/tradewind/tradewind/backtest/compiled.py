@@ -37,3 +37,12 @@ def _kept(dispatcher: Any) -> Callable[..., Any]:
     dispatcher._cache._cache_file._source_stamp = _SOURCES
     machine_code: Callable[..., Any] = dispatcher
     return machine_code
+
+
+def within(function: Callable[P, R]) -> Callable[P, R]:
+    """A part of compiled functions that Python never calls: compiled with its caller, and kept with
+    it, which is sooner done than ``compiled``."""
+    machine_code: Callable[P, R] = njit(
+        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+    return machine_code

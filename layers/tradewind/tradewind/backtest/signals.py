@@ -27,10 +27,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Signals:
     """``enter`` [n] bool: wants in at this bar's close, being flat: an event. ``leave`` [n] bool:
-    wants out at this bar's close, being long: a state, however long it has lasted."""
+    wants out at this bar's close, being long: a state, however long it has lasted.
+    ``bars_needed``: how many bars the strategy looks at; a hole among them refuses an entry."""
 
     enter: NDArray[np.bool_]
     leave: NDArray[np.bool_]
+    bars_needed: int
 
 
 def signals_of(bars: BarArrays, strategy: Strategy) -> Signals:
@@ -40,7 +42,7 @@ def signals_of(bars: BarArrays, strategy: Strategy) -> Signals:
         crossover_signals(bars.close, strategy.fast, strategy.slow, enter, leave)
     else:
         _ask(bars, strategy, enter, leave)
-    return Signals(enter, leave)
+    return Signals(enter, leave, strategy.bars_needed)
 
 
 @compiled
