@@ -8,9 +8,10 @@ from datetime import datetime
 from unittest.mock import patch
 
 from tradewind.backtest.arrays import BarArrays, arrays_of
+from tradewind.backtest.book import RulesInForce
 from tradewind.backtest.costs import Costs
 from tradewind.backtest.live import run_live
-from tradewind.backtest.live_rules import rules_in_force
+from tradewind.backtest.live_rules import in_force
 from tradewind.backtest.outcome import ExitReason, Outcome
 from tradewind.backtest.run import BacktestResult, run
 from tradewind.backtest.settings import BacktestSettings
@@ -61,7 +62,7 @@ def reference(
             [bar for own in bars for bar in bars_of(own)],
             [session for session in sessions if session is not None],
             strategies,
-            rules_in_force(settings),
+            RulesInForce(*in_force(settings)),
             settings.cash,
             calendar=calendar,
             costs=Costs.of(settings),

@@ -328,6 +328,7 @@ def traded(case: Case, convention: FillConvention) -> tuple[np.ndarray, np.ndarr
     wishes = Signals(
         np.array([row[4] == "in" for row in case.candles]),
         np.array([row[4] == "out" for row in case.candles]),
+        bars_needed=1,
     )
     # By default all of the 1,000 USD are in the market: the risk is as large as the stop.
     settings = BacktestSettings.of(

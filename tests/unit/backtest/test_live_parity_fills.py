@@ -34,14 +34,10 @@ from tests.unit.backtest.invented import (
 from tests.unit.backtest.live_beside_reference import Trip, arrays_by_symbol, assert_same
 from tests.unit.backtest.live_beside_reference import trips_of_outcome as trips
 
-FREE = BacktestSettings(
-    regulatory_fees=False, protections=ProtectionSettings.without(Protection)
-)
+FREE = BacktestSettings(regulatory_fees=False, protections=ProtectionSettings.without(Protection))
 
 
-def traded(
-    bars: Sequence[Bar], strategy: Told, settings: BacktestSettings = FREE
-) -> list[Trip]:
+def traded(bars: Sequence[Bar], strategy: Told, settings: BacktestSettings = FREE) -> list[Trip]:
     arrays = arrays_by_symbol(bars, CALENDAR)
     return trips(assert_same(arrays, {own.symbol: strategy for own in arrays}, settings, CALENDAR))
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tradewind.backtest.arrays import BarArrays
 from tradewind.backtest.crossing_kernel import run_crossing
+from tradewind.backtest.live import run_live
 from tradewind.backtest.outcome import Outcome, Trades
 from tradewind.backtest.settings import BacktestSettings, FillConvention
 from tradewind.backtest.signals import Signals, signals_of
@@ -44,8 +45,9 @@ def backtest(
             history = bisect_left(own.session_dates, trade_from)
             wishes.enter[: np.searchsorted(own.session, history)] = False
     if settings.fill is FillConvention.LIVE_PARITY:
-        raise InvalidInputError(f"{settings.fill} is traded by tradewind.backtest.run alone")
-    outcome = _run_apart(bars, signals, settings)
+        outcome = run_live(bars, signals, settings)
+    else:
+        outcome = _run_apart(bars, signals, settings)
     took = (time.perf_counter() - began) * 1000
     return replace(
         outcome, strategy=strategy.name, parameters=parameters_of(strategy), engine_ms=took

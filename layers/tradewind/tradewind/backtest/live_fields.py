@@ -44,12 +44,13 @@ HOLDING: Final = 2  # with a stop
 NAKED: Final = 3  # held without one, as after a day on which an exit found no market
 EXITING: Final = 4  # an exit waits for the symbol's next bar
 
-# The account. ``worth``: of all positions; ``power`` and ``exposure``: what the entries of a run have
-# left to spend, and what is held and being bought with them. ``peak_locked`` is the ``peak_at`` that the newest lock for a drawdown came of;
-# ``peak_at`` and ``..._until`` are regular minutes.
+# The account. ``worth``: of all positions; ``power`` and ``exposure``: what a run's entries have
+# left to spend, and what is held and being bought. ``peak_locked`` is the ``peak_at`` that the
+# newest lock for a drawdown came of; ``peak_at`` and ``..._until`` are regular minutes.
 ACCOUNT: Final = _row(
-    "cash", "worth", "equity", "last_equity", "power", "exposure", "active", "trips", "entries_today", "capital_today",
-    "day_locked", "all_locked_until", "peak", "peak_at", "peak_locked", "peak_locked_until",
+    "cash", "worth", "equity", "last_equity", "power", "exposure", "active", "trips",
+    "entries_today", "capital_today", "day_locked", "all_locked_until", "peak", "peak_at",
+    "peak_locked", "peak_locked_until",
 )  # fmt: skip
 
 # A round trip. ``closed_at`` is in regular seconds.

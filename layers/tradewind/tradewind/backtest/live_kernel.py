@@ -250,9 +250,7 @@ def _quiet(
 
 
 @within
-def _has_hole(
-    settled_at: Integers, bar_at: Integers, oldest: int, now: int, position: int
-) -> bool:
+def _has_hole(settled_at: Integers, bar_at: Integers, oldest: int, now: int, position: int) -> bool:
     """Whether minutes are missing between a symbol's bar ``oldest`` and the line's minute ``now``,
     which is the regular minute ``position``. ``bar_at`` is the symbol's, empty for a single one."""
     if len(settled_at) == 0:

@@ -52,9 +52,9 @@ def book_locks(rules: Row, account: Row, held: Table, trips: Table, first: int) 
         until = minute + rules.cooldown
         if trip.by_stop and stops_of_symbol >= rules.stops_in_symbol:
             until = max(until, minute + rules.stop_lock)
-        if trips_of_symbol >= rules.low_profit_trades:
-            if earned < rules.low_profit * (_PROFIT / MILLION):
-                until = max(until, minute + rules.low_profit_lock)
+        least = rules.low_profit * (_PROFIT / MILLION)
+        if trips_of_symbol >= rules.low_profit_trades and earned < least:
+            until = max(until, minute + rules.low_profit_lock)
         own = held[trip.symbol]
         own.locked_until = max(own.locked_until, until)
         if trip.by_stop and stops >= rules.stops_in_all:
@@ -74,9 +74,9 @@ def drawdown_locks(
     if account.equity > account.peak:
         account.peak = account.equity
         account.peak_at = run_at
-    if rules.daily_drawdown < MILLION:
-        if account.equity <= part(account.last_equity, MILLION - rules.daily_drawdown):
-            account.day_locked = 1
+    daily = rules.daily_drawdown
+    if daily < MILLION and account.equity <= part(account.last_equity, MILLION - daily):
+        account.day_locked = 1
     if rules.locking_drawdown >= MILLION:
         return
     if account.equity > part(account.peak, MILLION - rules.locking_drawdown):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from tradewind.market.session_table import SessionTable
 MOST_PRICE = 1_000_000
 
 Integers = NDArray[np.int64]
+Number = TypeVar("Number", np.int32, np.int64)
 
 
 class LiveMarket(NamedTuple):
@@ -52,9 +53,7 @@ class LiveMarket(NamedTuple):
     ends: Integers  # [calendar's sessions] regular minutes until its close
 
 
-def live_market(
-    bars: Sequence[BarArrays], line: Timeline, calendar: SessionTable
-) -> LiveMarket:
+def live_market(bars: Sequence[BarArrays], line: Timeline, calendar: SessionTable) -> LiveMarket:
     """``line`` is that of ``bars``. InvalidInputError for bars outside regular hours and for
     prices of more than ``MOST_PRICE``."""
     of_symbols = sorted(bars, key=lambda own: own.symbol)
@@ -101,7 +100,7 @@ def live_market(
     )  # fmt: skip
 
 
-def _joined(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+def _joined(columns: Sequence[NDArray[Number]]) -> NDArray[Number]:
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
@@ -144,9 +143,7 @@ def _bars_at(of_symbols: Sequence[BarArrays], line: Timeline, first_bar: Integer
     return rows
 
 
-def _settled_at(
-    session: NDArray[np.int32], minute: NDArray[np.int32], sessions: Table
-) -> Integers:
+def _settled_at(session: NDArray[np.int32], minute: NDArray[np.int32], sessions: Table) -> Integers:
     """The compiled pass's view of :class:`~tradewind.market.gap_ledger.GapLedger`, as
     :class:`~tradewind.backtest.market.Market` feeds it.
 
@@ -184,9 +181,7 @@ def _settled_at(
     last = REREAD // MINUTE - 1 - np.where(at_open, 0, since)
     apart = LOOKS_APART // MINUTE
     after_the_close = np.where(shown, opens + length, NEVER)
-    settles = np.where(
-        shown & (last - first >= apart), missing + first + apart, after_the_close
-    )
+    settles = np.where(shown & (last - first >= apart), missing + first + apart, after_the_close)
     settled[number] = np.maximum.reduceat(settles, begins)
     return settled
 

@@ -8,20 +8,19 @@ in regular minutes. What is finer than a millionth is refused instead of being r
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from tradewind.backtest.arrays import PRICE_SCALE
-from tradewind.backtest.book import RulesInForce
 from tradewind.backtest.live_fields import Table
 from tradewind.backtest.settings import BacktestSettings, Fixed, HalfSpread, VolumeShare
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE
 from tradewind.orders.prices import COLLAR
 from tradewind.portfolio.regulatory_fees import LARGEST_TAF, SEC_FEE_PER_DOLLAR, TAF_PER_SHARE
+from tradewind.risk.limits import RiskLimits
 from tradewind.risk.protections import Protection, ProtectionSettings
 
 MILLION = 1_000_000
@@ -29,7 +28,6 @@ MILLION = 1_000_000
 MOST_CASH = 1_000_000_000
 # What is switched off is never reached.
 NEVER = 2**62
-_DAY = timedelta(days=1)
 
 
 class LiveRules(NamedTuple):
@@ -88,7 +86,7 @@ class LiveRules(NamedTuple):
 RULES: Final = np.dtype([(name, np.int64) for name in LiveRules._fields], align=True)
 
 
-def rules_in_force(settings: BacktestSettings) -> RulesInForce:
+def in_force(settings: BacktestSettings) -> tuple[RiskLimits, ProtectionSettings]:
     """Live trading's objects with what the settings say apart from them: ``risk`` is the risk per
     trade, and a ``daily_drawdown`` of None switches that protection off."""
     protections = settings.protections
@@ -97,7 +95,7 @@ def rules_in_force(settings: BacktestSettings) -> RulesInForce:
         protections = replace(protections, off=off)
     else:
         protections = replace(protections, daily_drawdown=settings.daily_drawdown)
-    return RulesInForce(replace(settings.limits, risk_per_trade=settings.risk), protections)
+    return replace(settings.limits, risk_per_trade=settings.risk), protections
 
 
 def live_rules(settings: BacktestSettings) -> Table:
@@ -107,10 +105,8 @@ def live_rules(settings: BacktestSettings) -> Table:
         raise InvalidInputError(
             f"cash is {settings.cash}: {settings.fill} counts exactly up to {MOST_CASH:,} USD"
         )
-    in_force = rules_in_force(settings)
-    limits = in_force.limits
+    limits, protections = in_force(settings)
     slippage = settings.slippage
-    share = isinstance(slippage, VolumeShare)
     numbers = LiveRules(
         cash=_millionths("cash", settings.cash),
         collar=MILLION + _millionths("collar", COLLAR),
@@ -122,8 +118,10 @@ def live_rules(settings: BacktestSettings) -> Table:
         half_spread=(
             _millionths("half spread", slippage.usd) if isinstance(slippage, HalfSpread) else 0
         ),
-        volume_share=_millionths("volume share", slippage.share) if share else 0,
-        impact=_millionths("impact", slippage.impact) if share else 0,
+        volume_share=(
+            _millionths("volume share", slippage.share) if isinstance(slippage, VolumeShare) else 0
+        ),
+        impact=_millionths("impact", slippage.impact) if isinstance(slippage, VolumeShare) else 0,
         commission=_millionths("commission", settings.commission),
         fee_factor=(
             _millionths("fee_factor", settings.fee_factor) if settings.regulatory_fees else 0
@@ -149,7 +147,7 @@ def live_rules(settings: BacktestSettings) -> Table:
         last_entry=limits.no_entry_before_close // MINUTE,
         flat_before=limits.flat_before_close // MINUTE,
         hold_overnight=int(limits.hold_overnight),
-        **_protections(in_force.protections),
+        **_protections(protections),
     )  # fmt: skip
     return np.array([tuple(numbers)], RULES)
 

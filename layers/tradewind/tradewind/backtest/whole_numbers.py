@@ -1,7 +1,8 @@
 """Prices and money as whole millionths of a USD, exact: the arithmetic of the live kernel.
 
 Restates :mod:`tradewind.orders.prices` and :mod:`tradewind.backtest.costs`, which compute in
-decimals. ``rules`` is a row of RULES (:mod:`tradewind.backtest.live_rules`). Fractions are in millionths, so that a price times a fraction is in 10^-12 USD.
+decimals. ``rules`` is a row of RULES (:mod:`tradewind.backtest.live_rules`). Fractions are in
+millionths, so that a price times a fraction is in 10^-12 USD.
 """
 
 from __future__ import annotations
