@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal as D
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from tradewind.backtest.outcome import ExitReason
@@ -16,6 +17,7 @@ from tradewind.backtest.settings import (
     HalfSpread,
     VolumeShare,
 )
+from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session import Session
 from tradewind.market.session_table import HEADER, SessionTable
@@ -24,9 +26,14 @@ from tradewind.risk.protections import Protection, ProtectionSettings
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Wish
 
-from tests.unit.backtest.live_beside_reference import arrays_by_symbol, assert_same
+from tests.unit.backtest.live_beside_reference import (
+    arrays_by_symbol,
+    assert_agree,
+    compiled,
+    reference,
+)
 
-# A calendar of short sessions, so that many can be tried; the first one is before all bars.
+# A calendar of short sessions, so that many can be tried; no bars are of the first and the last.
 CALENDAR = SessionTable(
     HEADER
     + b"2020-11-20,14:30,14:50\n"
@@ -35,8 +42,9 @@ CALENDAR = SessionTable(
     + b"2020-11-25,14:30,15:00\n"
     + b"2020-11-27,14:30,14:48\n"
     + b"2020-11-30,14:30,15:00\n"
+    + b"2020-12-01,14:30,14:50\n"
 )
-SESSIONS = CALENDAR.between(CALENDAR.first_day, CALENDAR.last_day)[1:]
+SESSIONS = CALENDAR.between(CALENDAR.first_day, CALENDAR.last_day)[1:-1]
 SYMBOLS = ("AAPL", "MSFT", "WMT")
 
 
@@ -200,7 +208,15 @@ def test_it_trades_what_the_reference_trades(
         return
     arrays = arrays_by_symbol(bars, CALENDAR)
     wishes = {own.symbol: strategy for own in arrays}
-    outcome = assert_same(arrays, wishes, rules, CALENDAR)
+    try:
+        result = reference(arrays, wishes, rules, CALENDAR)
+    except InvalidInputError as error:
+        event(f"refused: {str(error)[-30:]}")
+        with pytest.raises(InvalidInputError, match="looks like a split"):
+            compiled(arrays, wishes, rules, CALENDAR)
+        return
+    outcome = compiled(arrays, wishes, rules, CALENDAR)
+    assert_agree(outcome, result)
     for reason in ExitReason:
         if (outcome.trades.reason == reason).any():
             event(f"left by {reason.word}")

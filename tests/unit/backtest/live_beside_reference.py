@@ -139,15 +139,8 @@ def equity_of_reference(result: BacktestResult, times: Iterable[int]) -> list[fl
     return [by_end[time + 60] for time in times]
 
 
-def assert_same(
-    bars: Sequence[BarArrays],
-    strategies: Mapping[str, Strategy],
-    settings: BacktestSettings,
-    calendar: SessionTable,
-) -> Outcome:
+def assert_agree(outcome: Outcome, result: BacktestResult) -> None:
     """Round trips, what is still held, and the equity of every minute."""
-    outcome = compiled(bars, strategies, settings, calendar)
-    result = reference(bars, strategies, settings, calendar)
     assert trips_of_outcome(outcome) == trips_of_reference(result)
     bought: dict[str, int] = {}
     for fill in result.fills:
@@ -161,6 +154,16 @@ def assert_same(
         )
     }
     assert outcome.equity.tolist() == equity_of_reference(result, outcome.time.tolist())
+
+
+def assert_same(
+    bars: Sequence[BarArrays],
+    strategies: Mapping[str, Strategy],
+    settings: BacktestSettings,
+    calendar: SessionTable,
+) -> Outcome:
+    outcome = compiled(bars, strategies, settings, calendar)
+    assert_agree(outcome, reference(bars, strategies, settings, calendar))
     return outcome
 
 

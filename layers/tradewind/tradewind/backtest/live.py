@@ -9,7 +9,7 @@ import numpy as np
 from tradewind.backtest.arrays import PRICE_SCALE, BarArrays
 from tradewind.backtest.live_fields import ACCOUNT, SYMBOL, TRIP, Table
 from tradewind.backtest.live_kernel import trade_live
-from tradewind.backtest.live_market import Integers, live_market
+from tradewind.backtest.live_market import Integers, check_level, live_market
 from tradewind.backtest.live_rules import live_rules
 from tradewind.backtest.outcome import Outcome, Trades
 from tradewind.backtest.settings import BacktestSettings
@@ -27,11 +27,14 @@ def run_live(
     """The symbols share one portfolio; ``signals`` are theirs, in the same order. ``calendar``:
     New York's where none is given. Strategy, parameters and ``engine_ms`` are left open.
 
-    InvalidInputError for bars outside regular hours and for amounts that whole millionths of a USD
-    cannot hold.
+    InvalidInputError for bars outside regular hours, for amounts that whole millionths of a USD
+    cannot hold, and for what looks like a split where positions are held overnight.
     """
     line = timeline_of(bars)
     market = live_market(bars, line, calendar or default_table())
+    if settings.limits.hold_overnight:
+        for own in bars:
+            check_level(own)
     order = sorted(range(len(bars)), key=lambda number: bars[number].symbol)
     if len(bars) == 1:
         enter, leave = signals[0].enter, signals[0].leave
