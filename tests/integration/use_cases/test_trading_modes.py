@@ -37,7 +37,7 @@ from tradewind.use_cases.trading_modes import (
     execute_live_trading,
 )
 
-from tests.fakes import FakeClock, FakeControl
+from tests.fakes import FakeClock, FakeControl, an_account
 from tests.integration.conftest import Ask
 from tests.integration.postgres.rows import a_fill, a_trade, an_intent
 from tests.integration.use_cases.books import (
@@ -380,6 +380,22 @@ def test_each_role_may_do_its_part(connected: Connected, books: Books, ask: Ask)
     books.sync(state())
     deciding = Books(connected("tw_trade"))
     assert decide(deciding, Action.ENTER, LIVE)[1] == [(IntentKind.ENTRY, D(24))]
+
+
+def test_another_brokerage_account_under_the_same_name_is_refused(books: Books) -> None:
+    """Bought on paper, then deployed with the live account's keys: the books speak of shares that
+    are not there, and somebody else's in the same symbol would be sold and protected for ours."""
+    quantity = bought(books)
+    theirs = BrokerPosition("AAPL", D(100), D(90), D(100), D(1000))
+    live = replace(an_account(), account_number="LIVE1")
+    later = replace(LATER, mode="live")
+    with pytest.raises(InvalidInputError, match="give it an AccountName of its own"):
+        books.sync(
+            state(positions=(theirs,), account=live, as_of=READ_AT + timedelta(hours=1)), later
+        )
+    assert books.holdings()["AAPL"].quantity == quantity
+    with books.database.transaction() as stores:
+        assert [one.quantity for one in stores.holdings.broker_positions("paper")] != [D(100)]
 
 
 # -- shadow --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tradewind.alerts.rules import (
     alert_of_returned_order,
     alert_of_vanished_order,
 )
+from tradewind.errors import InvalidInputError
 from tradewind.market.cycle import Cycle
 from tradewind.orders.comparison import OrderComparison
 from tradewind.orders.ids import owner_of, tag_of
@@ -43,9 +44,18 @@ class Recorded:
 
 
 def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorded:
-    """To be called with the account's lock held, which keeps reading, judging and writing one."""
+    """To be called with the account's lock held, which keeps reading, judging and writing one.
+
+    Raises InvalidInputError for the snapshot of another brokerage account than is on record under
+    this name: its shares would be taken for ours, and ours looked for among them.
+    """
     account = cycle.account
     last = stores.accounts.latest(account)
+    if last is not None and last[1].account_number != state.account.account_number:
+        raise InvalidInputError(
+            f"the broker's keys are of another brokerage account than the one on record as "
+            f"{account}: give it an AccountName of its own"
+        )
     newest = last is None or state.as_of >= last[0]
     waiting = stores.trades.unbooked(account, [fill.execution_id for fill in state.fills])
     told = [fill for fill in state.fills if fill.execution_id in waiting]
