@@ -196,6 +196,19 @@ def test_the_divergence_of_all_sessions_on_paper(
     assert found.open_sessions == (SESSION + 2 * DAY,)
 
 
+def test_a_session_whose_trades_were_all_left_out_was_not_compared(
+    connected: Connected, database: PostgresDatabase
+) -> None:
+    """Symbols that nobody traded agree with their backtest, which says nothing of those traded."""
+    traded_on(database, 0, 1)
+    with connected("tw_report").transaction() as stores:
+        stores.divergences.save(a_divergence(0, "0", matched=0))
+        stores.divergences.save(a_divergence(1, "-20", matched=0, only_live=1))
+    with database.transaction() as stores:
+        found = stores.divergences.on_paper()
+    assert found == PaperDivergence(D("-0.002"), 1, (SESSION,))
+
+
 @pytest.mark.parametrize("difference", ["10", None])
 def test_a_report_made_again_replaces_what_was_kept(
     connected: Connected, database: PostgresDatabase, difference: str | None

@@ -20,7 +20,9 @@ WHERE ({", ".join(f"d.{name}" for name in _COLUMNS[2:])})
     IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in _COLUMNS[2:])})
 """  # noqa: S608
 
-# A session is one that was traded: what nobody traded is neither compared nor missing.
+# A session is one that was traded: what nobody traded is neither compared nor missing. Where all
+# that was traded had to be left out (a backtest has no predictions, say), the rest agrees and says
+# nothing.
 _ON_PAPER = """
 WITH traded AS (
     SELECT DISTINCT i.account, i.session
@@ -32,7 +34,7 @@ SELECT sum(d.difference / d.equity), count(d.difference),
 FROM traded
 LEFT JOIN session_divergences AS d
     ON d.account = traded.account AND d.session = traded.session AND d.mode = 'paper'
-    AND d.equity > 0
+    AND d.equity > 0 AND d.matched + d.only_live > 0
 """
 
 
