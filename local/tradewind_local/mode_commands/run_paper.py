@@ -18,6 +18,8 @@ from tradewind.use_cases.trading_modes import change_paper_trading
 from tradewind_local.bars.progress import console_for_output, say
 from tradewind_local.mode_commands.place import newest_mode
 
+_TO_THE_SECOND = len("2020-11-12T14:30:00")
+
 
 @dataclass(frozen=True, slots=True)
 class PaperWish:
@@ -39,8 +41,8 @@ def show_paper(records: PostgresDatabase, account: str) -> dict[str, Any]:
         table.add_column(heading)
     rows = [_row(one, runs.get(one.symbol)) for one in traded]
     for row in rows:
-        table.add_row(*(row[name] or "" for name in ("strategy", "symbol", "state", "since",
-                                                      "who", "why")))  # fmt: skip
+        since = (row["since"] or "")[:_TO_THE_SECOND].replace("T", " ")
+        table.add_row(row["strategy"], row["symbol"], row["state"], since, row["who"], row["why"])
     console.print(table)
     return {"command": "paper", "account": account, "symbols": rows}
 

@@ -197,7 +197,7 @@ def _held_over_splits(
 ) -> dict[str, str]:
     today, known_by = period.session.date, period.session.close
     return {
-        symbol: "it was held over a split, and a backtest carries nothing over one"
+        symbol: "it was held over a split: its purchases are in the units of before, the bars are not"
         for symbol in chosen
         if symbol in holdings
         and (opened := holdings[symbol].opened_at) is not None
