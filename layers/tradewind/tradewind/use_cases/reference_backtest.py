@@ -197,7 +197,7 @@ def _held_over_splits(
 ) -> dict[str, str]:
     today, known_by = period.session.date, period.session.close
     return {
-        symbol: "it was held over a split: its purchases are in the units of before, the bars are not"
+        symbol: "it was held over a split: it was bought in other units than its bars have"
         for symbol in chosen
         if symbol in holdings
         and (opened := holdings[symbol].opened_at) is not None
