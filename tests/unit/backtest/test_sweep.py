@@ -28,6 +28,7 @@ FREE = BacktestSettings.of(FillConvention.NEXT_OPEN)
             FillConvention.NEXT_OPEN, commission=D("0.0001"), slippage=Fixed(D("0.0002")),
             daily_drawdown=D("0.01"),
         ),
+        BacktestSettings(),
     ],
 )  # fmt: skip
 def test_each_trial_is_the_backtest_of_its_pair(settings: BacktestSettings) -> None:

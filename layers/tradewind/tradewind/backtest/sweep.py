@@ -20,10 +20,15 @@ from numpy.typing import NDArray
 from tradewind.backtest.arrays import BarArrays
 from tradewind.backtest.compiled import compiled
 from tradewind.backtest.crossing_kernel import CASH, PNL, crossing_pass, parameters_of
-from tradewind.backtest.engine import refuse_fees
-from tradewind.backtest.metrics import NO_DEVIATION, SESSIONS_A_YEAR
+from tradewind.backtest.engine import backtest, refuse_fees
+from tradewind.backtest.metrics import (
+    NO_DEVIATION,
+    SESSIONS_A_YEAR,
+    daily_returns,
+    summarise,
+)
 from tradewind.backtest.metrics_kernel import daily_moments, deepest_drawdown
-from tradewind.backtest.settings import BacktestSettings
+from tradewind.backtest.settings import BacktestSettings, FillConvention
 from tradewind.backtest.signals import crossover_signals
 from tradewind.errors import InvalidInputError
 from tradewind.strategies.sma_crossover import SmaCrossover
@@ -63,7 +68,9 @@ def sweep(
     ``progress`` is told how many trials are done. InvalidInputError for no such pair and for
     lengths that :class:`SmaCrossover` does not take.
     """
-    refuse_fees(settings)
+    live = settings.fill is FillConvention.LIVE_PARITY
+    if not live:
+        refuse_fees(settings)
     began = time.perf_counter()
     pairs = pairs_of(fast, slow)
     last = np.flatnonzero(np.diff(bars.session, append=-1))
@@ -73,6 +80,9 @@ def sweep(
 
     def portion(first: int) -> int:
         some = slice(first, first + _PORTION)
+        if live:
+            _in_turn(bars, pairs[some], settings, daily[some], figures[some])
+            return len(pairs[some])
         _trials(
             bars.open, bars.high, bars.low, bars.close, bars.volume, bars.session, last,
             pairs[some], numbers, daily[some], figures[some],
@@ -120,6 +130,25 @@ def _await(running: Sequence[Future[int]], progress: Callable[[int], None] | Non
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_turn(
+    bars: BarArrays,
+    pairs: NDArray[np.int64],
+    settings: BacktestSettings,
+    daily: NDArray[np.float64],
+    figures: NDArray[np.float64],
+) -> None:
+    """As ``_trials``, for the convention whose pass keeps more than curves and round trips."""
+    for trial, (fast, slow) in enumerate(pairs.tolist()):
+        outcome = backtest([bars], SmaCrossover(fast, slow), settings)
+        found = summarise(outcome)
+        daily[trial] = daily_returns(outcome)
+        figures[trial] = [
+            np.nan if figure is None else figure
+            for figure in (found.total_return, found.sharpe, found.sortino, found.max_drawdown,
+                           found.profit_factor, found.trades)
+        ]  # fmt: skip
 
 
 @compiled
