@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewind.backtest.arrays import PRICE_SCALE, BarArrays
-from tradewind.backtest.compiled import compiled
+from tradewind.backtest.compiled import compiled, within
 from tradewind.backtest.outcome import ExitReason, Trades
 from tradewind.backtest.settings import BacktestSettings, FillConvention, Fixed, HalfSpread
 from tradewind.backtest.signals import Signals
@@ -69,7 +69,7 @@ def parameters_of(settings: BacktestSettings, cash: float) -> NDArray[np.float64
     return values
 
 
-@compiled
+@within
 def _filled(
     price: float, side: float, quantity: float, volume: int, parameters: NDArray[np.float64]
 ) -> float:
@@ -81,7 +81,7 @@ def _filled(
     return float(max(0.0, price + side * worse))
 
 
-@compiled
+@within
 def _affordable(equity: float, price: float, volume: int, parameters: NDArray[np.float64]) -> float:
     """Whole shares that the part of equity buys at an open, all costs of the purchase within."""
     budget = equity * parameters[FRACTION]
@@ -97,7 +97,7 @@ def _affordable(equity: float, price: float, volume: int, parameters: NDArray[np
     return float(quantity)
 
 
-@compiled
+@within
 def _halted(
     t: int,
     session: NDArray[np.int32],
