@@ -14,6 +14,8 @@ from __future__ import annotations
 import csv
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 from zoneinfo import ZoneInfo
@@ -24,12 +26,13 @@ from numpy.typing import NDArray
 from tradewind.backtest.arrays import BarArrays, assembled, millionths
 from tradewind.backtest.plain_rows import NotPlainError, PlainReader
 from tradewind.errors import InvalidInputError
-from tradewind.market.bar import bar_fault
+from tradewind.market.bar import Bar, bar_fault, fault_code
 from tradewind.market.csv_rows import NEW_YORK, Label, RowFault, RowReader
 from tradewind.market.session_table import SessionTable
 
 _CHUNK = 1 << 20  # bytes
 _FEWEST_ROWS = 2
+_MILLIONTH = Decimal("0.000001")
 # Rows as they stand in the file: starts (seconds since 1970 UTC), open, high, low, close in
 # millionths of a USD, volumes.
 _Columns = tuple[NDArray[np.int64], ...]
@@ -179,8 +182,24 @@ def _row_by_row(lines: bytes, rows: RowReader, row: int, name: str) -> _Columns:
             raise InvalidInputError(f"{where}: not CSV: {error}") from error
         if isinstance(bar, RowFault):
             raise InvalidInputError(f"{where}: {bar.cause}")
+        if fault_code(bar) == "ohlc_order":
+            # Adjusted prices carry noise behind the digits that are traded.
+            bar = _traded_digits(bar)
         if (fault := bar_fault(bar)) is not None:
             raise InvalidInputError(f"{where}: {fault}")
         prices = (millionths(price, where) for price in (bar.open, bar.high, bar.low, bar.close))
         found.append((int(bar.start.timestamp()), *prices, bar.volume))
     return tuple(np.array(found, np.int64).reshape(-1, 6).T)
+
+
+def _traded_digits(bar: Bar) -> Bar:
+    def rounded(price: Decimal) -> Decimal:
+        return price.quantize(_MILLIONTH, ROUND_HALF_UP)
+
+    return replace(
+        bar,
+        open=rounded(bar.open),
+        high=rounded(bar.high),
+        low=rounded(bar.low),
+        close=rounded(bar.close),
+    )
