@@ -1,0 +1,1 @@
+"""The pages that ``tradewind backtest --report`` and ``tradewind sweep --report`` write."""
