@@ -9,6 +9,7 @@ import click
 from tradewind.errors import InvalidInputError
 from tradewind.market.csv_rows import Label
 
+from tradewind_local.backtest_commands.commands import backtest, sweep
 from tradewind_local.bars.commands import bars
 from tradewind_local.command_end import FAILED, OneLineGroup, in_one_line
 from tradewind_local.json_file import check_json_file
@@ -31,6 +32,8 @@ def main() -> None:
 
 
 main.add_command(bars)
+main.add_command(backtest)
+main.add_command(sweep)
 main.add_command(report)
 main.add_command(export)
 main.add_command(switch)

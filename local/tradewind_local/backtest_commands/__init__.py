@@ -1,0 +1,1 @@
+"""Backtests and sweeps of recorded bars: ``tradewind backtest`` and ``tradewind sweep``."""
