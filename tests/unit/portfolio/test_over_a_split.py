@@ -156,6 +156,8 @@ WINDOWS = [
      [split(2, "6", "42")], ["0.001286"]),
     ("the split before the window too", [recent(sold(70, "91.00", 3), "-85.70")], 0, [SEVEN],
      ["-0.013275"]),
+    ("the split before the window, and more bought between", [
+        recent(sold(100, "92.00", 4), "44.30")], 0, [SEVEN], ["0.004839"]),
     ("still held", [recent(TEN), recent(sold(30, "91.00", 3), "-36.70")], 40, [SEVEN], []),
     ("not sold since the split", [recent(sold(2, "645.57", 1), "0")], 70,
      [split(2, "10", "70")], []),

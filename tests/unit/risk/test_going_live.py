@@ -65,6 +65,9 @@ CASES = [
     ("a difference", {"differences": (DIFFERENCE,)}, "our books hold 10, the broker 11"),
     ("trading is halted", {"switch": HALTED}, "switch is HALTED"),
     ("lowered six days ago", {"switch_changes": (change(6.99),)}, "three runs failed"),
+    ("lowered long ago and again yesterday", {"switch_changes": (
+        change(30), change(29, ACTIVE, REDUCING), change(1), change(0.5, ACTIVE, REDUCING))},
+     "at 2020-12-13T22:00:00Z"),
     ("lowered a week ago", {"switch_changes": (change(7),)}, None),
     ("raised yesterday", {"switch_changes": (change(1, ACTIVE, REDUCING),)}, None),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -17,7 +18,16 @@ from tradewind.risk.permission import Permission
 from tradewind.risk.sizing import Size
 from tradewind.strategies.decision import Action
 
-from tests.unit.risk.test_assessment import HOLDING, NOON, bar, book, cycle_at, wish
+from tests.unit.risk.test_assessment import (
+    HELD,
+    HOLDING,
+    NOON,
+    POSITION,
+    bar,
+    book,
+    cycle_at,
+    wish,
+)
 
 FIRST = date(2021, 3, 1)
 
@@ -51,6 +61,16 @@ def test_the_size_doubles_with_each_five_clean_sessions(
     step = live_size(days(sessions), breaches)
     assert step.fraction == D(fraction)
     assert ("switch lowered" in step.reason) == (breach is not None)
+
+
+def test_of_several_breaches_the_last_one_counts() -> None:
+    breaches = {FIRST: "an old one", FIRST + timedelta(days=14): "switch lowered"}
+    step = live_size(days(20), breaches)
+    assert step == SizeStep(
+        D("0.20"),
+        "20 % of size after 5 clean sessions since the breach of 2021-03-15 (switch lowered), "
+        "more after 5 further ones",
+    )
 
 
 @given(st.integers(0, 60), st.sets(st.integers(0, 60)))
@@ -107,6 +127,14 @@ def test_a_strategys_part_ramps_with_the_account() -> None:
     assert funds.size("MSFT", **plain, limits=RiskLimits()).quantity == D(10)
 
 
+def test_entries_of_one_minute_share_the_tenth() -> None:
+    funds = Funds(D(100_000), D(100_000), {}, {}, TENTH, ("AAPL", "MSFT"))
+    funds.spend("AAPL", D(9_050))
+    plain: Any = {"limit_price": D(100), "stop_price": D("98.50"), "atr": None}
+    size = funds.size("MSFT", **plain, limits=RiskLimits())
+    assert size == Size(D(9), "exposure in all, 10 % of size")
+
+
 def run(action: Action, permission: Permission, **changes: Any) -> Assessment:
     known = book(NOON, **{**changes, "permission": permission})
     return assess(cycle_at(NOON), [wish(action, bar(NOON))], known, RiskLimits())
@@ -116,6 +144,16 @@ def test_an_entry_is_scaled_and_says_so() -> None:
     (intent,) = run(Action.ENTER, Permission(size=TENTH)).intents
     assert intent.quantity == D(24)
     assert "10 % of size" in intent.reason
+
+
+def test_what_is_held_without_a_bar_takes_its_part_of_the_tenth() -> None:
+    """No wish can be made for MSFT: it has never had a bar here."""
+    held = replace(HELD, symbol="MSFT", quantity=D(98))
+    position = replace(POSITION, symbol="MSFT", quantity=D(98), current_price=D(100))
+    (intent,) = run(
+        Action.ENTER, Permission(size=TENTH), holdings={"MSFT": held}, positions={"MSFT": position}
+    ).intents
+    assert intent.quantity == D(1)  # 200 USD are left, an entry may cost 100.30 a share
 
 
 def test_without_an_approval_nothing_is_entered_and_exits_go_on() -> None:

@@ -290,6 +290,20 @@ def test_a_position_over_a_split_is_left_out_and_the_rest_compared() -> None:
     assert [one.what for one in found.unlike] == ["AAPL"]
 
 
+def test_what_is_held_and_not_compared_counts_for_the_size_of_the_rest() -> None:
+    """AAPL is held from the day before and has no strategy any more; MSFT is bought beside it."""
+    bars = [*day({}), *day({}, session=NEXT_DAY), *day({}, "MSFT", session=NEXT_DAY)]
+    strategy = replace(BUY_ONCE, enter=frozenset((at(30), at(60, NEXT_DAY))))
+    result = live(bars, strategy, FULL_DAY, NEXT_DAY, rules=OVERNIGHT)
+    bought = [one for one in result.executions if one.symbol == "MSFT"]
+    assert len(bought) == 1
+    known, reads = records_of(bars, result, NEXT_DAY)
+    found = reference(known, reads, {"MSFT": strategy}, NEXT_DAY, OVERNIGHT)
+    assert [one.what for one in found.not_compared] == ["AAPL"]
+    assert found.trades is not None
+    assert [(one.symbol, one.quantity) for one in found.trades] == [("MSFT", bought[0].quantity)]
+
+
 def test_what_only_live_trading_knows_is_named() -> None:
     bars, strategy = day({}), told([30])
     known, reads = records_of(bars, live(bars, strategy, FULL_DAY, rules=SMALL), FULL_DAY)
