@@ -98,6 +98,13 @@ def _affordable(equity: float, price: float, volume: int, parameters: NDArray[np
 
 
 @within
+def _stop_of(entry: float, top: int, parameters: NDArray[np.float64]) -> float:
+    """The stop in USD of a position; ``top``: the highest high that counts, 0 before any."""
+    peak = max(entry, top / _SCALE)
+    return float(max((1.0 - parameters[STOP]) * entry, (1.0 - parameters[TRAIL]) * peak))
+
+
+@within
 def _halted(
     t: int,
     session: NDArray[np.int32],
@@ -168,30 +175,27 @@ def crossing_pass(
         held = quantity / _SCALE
         entry_bar = t
         best, worst = highs[t], lows[t]
-        peak = entry if stop_first else max(entry, highs[t] / _SCALE)
-        stop = max(keep_stop * entry, keep_trail * peak)
+        top = 0 if stop_first else best
         invested[t] = held * closes[t]
         equity[t] = cash + invested[t]
 
-        # Long, from the next bar on until one on which something sells. Most bars are told by
-        # integers alone: ``passes`` is what a high has to pass to raise the stop, no low above
-        # ``near`` touches it.
-        passes, near = int(peak * _SCALE), int(stop * _SCALE) + 1
+        # Long, from the next bar on until one on which something sells. Whether a bar makes a new
+        # high is a coin's toss, so nothing branches on it: the stop is only worked out for a low
+        # that comes within a millionth of it.
+        first_stop = max(keep_stop, keep_trail) * entry * _SCALE
         t += 1
-        while t <= last:
-            if leave[t - 1] or (lows[t] <= near and lows[t] / _SCALE <= stop):
+        while t <= last and not leave[t - 1]:
+            near = max(first_stop, keep_trail * top) + 1.0
+            if lows[t] <= near and lows[t] / _SCALE <= _stop_of(entry, top, parameters):
                 break
-            if highs[t] > passes:
-                passes = highs[t]
-                peak = max(peak, highs[t] / _SCALE)
-                stop = max(keep_stop * entry, keep_trail * peak)
-                near = int(stop * _SCALE) + 1
+            top = max(top, highs[t])
             best = max(best, highs[t])
             worst = min(worst, lows[t])
             value = held * closes[t]
             invested[t] = value
             equity[t] = cash + value
             t += 1
+        stop = _stop_of(entry, top, parameters)
 
         lowest, highest = worst / _SCALE, best / _SCALE
         gap_loss = 0.0
