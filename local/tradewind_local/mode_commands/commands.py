@@ -80,7 +80,7 @@ def golive(
 
     \b
     Three things have to come together, and this command is the third of them:
-      1. the stack is deployed with TradingMode=live
+      1. the stack is deployed with TradingMode=live and an AccountName of its own
       2. tradewind switch says ACTIVE
       3. a written check that has passed
 
