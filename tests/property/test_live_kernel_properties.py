@@ -118,6 +118,12 @@ def markets(draw: st.DrawFn) -> list[Bar]:
         for session in traded:
             if draw(st.integers(0, 9)):
                 bars += _session(draw, symbol, session, price, D(unit))
+    for session in traded:
+        # Now and then minutes that nobody has, and evenings.
+        gone = draw(st.sampled_from((0, 0, 0, 2, 5, 6, 7, 8, 9, 10, 14)))
+        first = draw(st.integers(-3, session.minutes))
+        minutes = {session.open + (first + number) * MINUTE for number in range(gone)}
+        bars = [bar for bar in bars if bar.start not in minutes]
     return bars
 
 

@@ -140,6 +140,42 @@ def test_an_exit_without_a_market_has_its_stop_again_in_the_morning() -> None:
     assert trip.gap_loss == pytest.approx((98.51 - 95) * trip.quantity)
 
 
+def test_the_evening_takes_a_stop_away_also_where_no_bar_tells_of_it() -> None:
+    """Bought below the price decided on, the stop rests at 98.50, above where the trail belongs.
+    From 15:55 on an exit waits in vain; the stop of the morning is the trail's, 97.53."""
+    bought: dict[int, Candle] = dict.fromkeys(range(31, 100), ("99", "99", "99", "99"))
+    gone: dict[int, Candle] = dict.fromkeys(range(100, 390))
+    between: Candle = ("98", "98", "98", "98")
+    bars = day({**bought, **gone}) + day({}, session=NEXT_DAY, otherwise=between)
+    (trip,) = traded(bars, told([30]))
+    assert (minute_of(trip.exit_time, NEXT_DAY), trip.exit_price, trip.reason) == (
+        385, 97.98, "flat",
+    )  # fmt: skip
+
+
+# So many minutes from 60 on that nobody has -> the first minute whose wish to enter is heard, of a
+# strategy that looks at five bars. Up to five count as minutes without trades when two runs have
+# seen bars on either side; of more, those far from any bar are a hole until it is out of sight.
+HOLES = [(1, 62), (4, 65), (5, 66), (6, 70), (7, 71), (12, 76)]
+
+
+@pytest.mark.parametrize(("length", "heard"), HOLES)
+def test_a_hole_among_the_bars_refuses_an_entry(length: int, heard: int) -> None:
+    gone: dict[int, Candle] = dict.fromkeys(range(60, 60 + length))
+    # What one symbol lacks and another has is no hole.
+    bars = day(gone, session=HALF_DAY)
+    wishes = told(range(60 + length, 100), session=HALF_DAY)
+    for symbols, minute in ((bars, heard), (bars + day({}, "MSFT", HALF_DAY), 60 + length)):
+        arrays = arrays_by_symbol(symbols, CALENDAR)
+        strategies = {"AAPL": wishes, "MSFT": told([])}
+        (trip,) = trips(
+            assert_same(
+                arrays, {own.symbol: strategies[own.symbol] for own in arrays}, FREE, CALENDAR
+            )
+        )
+        assert minute_of(trip.entry_time, HALF_DAY) == minute + 1
+
+
 def test_held_overnight_the_stop_stays() -> None:
     low: Candle = ("95", "95", "95", "95")
     settings = replace(FREE, limits=RiskLimits(hold_overnight=True))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tradewind.backtest.arrays import PRICE_SCALE, BarArrays
-from tradewind.backtest.live_fields import ACCOUNT, SYMBOL, TRIP, Table
+from tradewind.backtest.live_fields import ACCOUNT, TRIP, Table
 from tradewind.backtest.live_kernel import trade_live
 from tradewind.backtest.live_market import Integers, check_level, live_market
 from tradewind.backtest.live_rules import live_rules
@@ -48,15 +48,16 @@ def run_live(
     equity, invested, held = np.empty((3, len(line.time)))
     buy_and_hold(bars, line, float(settings.cash), held)
     trips = np.empty(int(np.count_nonzero(enter)), TRIP)
+    symbols = market.symbols.copy()
+    symbols["bars_needed"] = [signals[number].bars_needed for number in order]
     count = trade_live(
         market,
         live_rules(settings),
         enter,
         leave,
         entering,
-        np.array([signals[number].bars_needed for number in order]),
         np.zeros(1, ACCOUNT),
-        np.zeros(len(bars), SYMBOL),
+        symbols,
         equity,
         invested,
         trips,
@@ -71,7 +72,7 @@ def run_live(
         session_dates=line.session_dates,
         equity=equity,
         invested=invested,
-        trades=_trades(bars, order, trips[:count], market.first_bar),
+        trades=_trades(bars, order, trips[:count], market.symbols["first_bar"]),
         buy_and_hold=held,
         engine_ms=0.0,
     )

@@ -35,6 +35,9 @@ SYMBOL: Final = _row(
     "worst",  # the lowest low, likewise
     "exit_reason",
     "locked_until",  # regular minutes
+    "bars_needed",  # of its strategy
+    "first_bar",
+    "first_day",
 )
 
 # The states of a symbol.
@@ -62,6 +65,10 @@ TRIP: Final = _row(
 # A session of the line: its length in minutes, the regular minutes before it, and its number in the
 # calendar, from the first one's.
 SESSION: Final = _row("length", "before", "rank")
+
+# A row of minutes without any bar, before a minute of the line: from the regular minute
+# ``settled_at`` on they count as minutes without trades, and are a hole to the runs before.
+GAP: Final = _row("minute", "settled_at")
 
 # A symbol's day: its session, and the true ranges of the symbol's days up to it, added up.
 DAY: Final = _row("session", "ranges")

@@ -67,7 +67,6 @@ def trade_live(
     enter: Flags,
     leave: Flags,
     entering: Flags,
-    bars_needed: Integers,
     accounts: Table,
     held: Table,
     equity: Usd,
@@ -76,9 +75,9 @@ def trade_live(
 ) -> int:
     """Writes ``equity`` and ``invested`` [m] in USD and a row of ``trips`` (TRIP) for each round
     trip; returns how many. ``enter`` and ``leave`` [n] are the wishes at each bar, ``entering`` [m]
-    says whether any symbol wants in at a minute, ``bars_needed`` is by symbol. ``accounts``
-    (ACCOUNT, one row) and ``held`` (SYMBOL, one a symbol) have to be zero; ``trips`` needs a row
-    for each bar on which ``enter`` is set."""
+    says whether any symbol wants in at a minute. ``accounts`` (ACCOUNT, one row) has to be zero,
+    ``held`` a copy of the market's symbols with their ``bars_needed``; ``trips`` needs a row for
+    each bar on which ``enter`` is set."""
     rules = rules_in_force[0]
     sessions, days = market.sessions, market.days
     line_session, line_minute, bar_at = market.line_session, market.line_minute, market.bar_at
@@ -89,7 +88,8 @@ def trade_live(
     account.cash = account.equity = account.last_equity = account.peak = rules.cash
     account.peak_locked = -1
     session = line_session[0] - 1
-    now = 0
+    gaps = market.gaps
+    gap = now = 0
     while now < minutes:
         if account.active == 0:
             cash = account.cash / MILLION
@@ -163,13 +163,17 @@ def trade_live(
                     continue
                 if account.entries_today >= rules.entries_per_day:
                     continue
-                oldest = max(bar - bars_needed[symbol] + 1, market.first_bar[symbol])
-                if _has_hole(market.settled_at, bar_at[symbol], oldest, now, run_at - 1):
+                while gap < len(gaps) and gaps[gap].minute <= now:
+                    gap += 1
+                oldest = bar - own.bars_needed + 1
+                if oldest < own.first_bar:
+                    oldest = own.first_bar
+                if gap > 0 and _has_hole(gaps, gap, bar_at[symbol], oldest, now, run_at - 1):
                     continue
                 day = market.day[bar]
                 atr_from = day - rules.atr_sessions - 1
                 ranges = days[day].ranges * 0
-                if atr_from >= market.first_day[symbol]:
+                if atr_from >= own.first_day:
                     ranges = days[day - 1].ranges - days[atr_from].ranges
                 _order(rules, account, own, market.close[bar], ranges)
                 if own.state == PENDING:
@@ -250,15 +254,22 @@ def _quiet(
 
 
 @within
-def _has_hole(settled_at: Integers, bar_at: Integers, oldest: int, now: int, position: int) -> bool:
+def _has_hole(
+    gaps: Table, passed: int, bar_at: Integers, oldest: int, now: int, position: int
+) -> bool:
     """Whether minutes are missing between a symbol's bar ``oldest`` and the line's minute ``now``,
-    which is the regular minute ``position``. ``bar_at`` is the symbol's, empty for a single one."""
-    if len(settled_at) == 0:
-        return False
-    while (bar_at[now] if len(bar_at) else now) != oldest:
-        if settled_at[now] > position:
+    which is the regular minute ``position``; ``passed`` gaps are before it. ``bar_at`` is the
+    symbol's, empty for a single one."""
+    begins = oldest
+    if len(bar_at) > 0:
+        begins = now
+        while bar_at[begins] != oldest:
+            begins -= 1
+    for gap in range(passed - 1, -1, -1):
+        if gaps[gap].minute <= begins:
+            break
+        if gaps[gap].settled_at > position:
             return True
-        now -= 1
     return False
 
 

@@ -23,8 +23,11 @@ _PROFIT: Final = 1e12
 
 @within
 def book_locks(rules: Row, account: Row, held: Table, trips: Table, first: int) -> None:
-    """The locks that follow from the round trips closed in this minute, from ``first`` on. Trips
-    count in the order of their ends, at the same time in that of their symbols."""
+    """The locks that follow from the round trips closed in this minute, from ``first`` on.
+
+    Each counts itself and the earlier ones, and those that ended with it too: of these the last one
+    alone would count all, and lock the same.
+    """
     # Within a minute the rows are not in the order of their ends.
     longest = 60 * rules.stop_window + 60
     if rules.low_profit_window > rules.stop_window:
@@ -37,9 +40,9 @@ def book_locks(rules: Row, account: Row, held: Table, trips: Table, first: int) 
             earlier = trip.closed_at - other.closed_at
             if earlier >= longest:
                 break
-            of_symbol = other.symbol == trip.symbol
-            if earlier < 0 or (earlier == 0 and other.symbol > trip.symbol):
+            if earlier < 0:
                 continue
+            of_symbol = other.symbol == trip.symbol
             if other.by_stop and earlier < 60 * rules.stop_window:
                 stops += 1
                 if of_symbol:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewind.backtest.arrays import PRICE_SCALE, BarArrays
-from tradewind.backtest.live_fields import DAY, SESSION, Table
+from tradewind.backtest.live_fields import DAY, GAP, SESSION, SYMBOL, Table
 from tradewind.backtest.live_rules import NEVER
 from tradewind.backtest.timeline import Timeline
 from tradewind.errors import InvalidInputError
@@ -44,15 +44,12 @@ class LiveMarket(NamedTuple):
     close: Integers
     volume: Integers
     day: NDArray[np.int32]  # [n] the symbol's day, into ``days``
-    first_bar: Integers  # [symbols]
-    first_day: Integers  # [symbols] into ``days``
+    symbols: Table  # SYMBOL, as they begin
     # [symbols, m] the bar of a minute, -1 for none; [1, 0] for a single symbol, whose bars they are
     bar_at: Integers
     line_session: NDArray[np.int32]  # [m] into ``sessions``
     line_minute: NDArray[np.int32]  # [m] of its session
-    # [m] the regular minute from which on what lies between this minute and the one before it on
-    # the line counts as minutes without trades, being a hole until then; [0] where nothing does
-    settled_at: Integers
+    gaps: Table  # GAP, ascending
     sessions: Table  # [s] SESSION
     days: Table  # [d] DAY
     ends: Integers  # [calendar's sessions] regular minutes until its close
@@ -69,6 +66,8 @@ def live_market(bars: Sequence[BarArrays], line: Timeline, calendar: SessionTabl
     counts = np.array([len(own.session_dates) for own in of_symbols])
     first_bar = np.cumsum(sizes) - sizes
     first_day = np.cumsum(counts) - counts
+    symbols = np.zeros(len(bars), SYMBOL)
+    symbols["first_bar"], symbols["first_day"] = first_bar, first_day
     bar_at = _bars_at(of_symbols, line, first_bar)
     sessions, ends = _sessions(line.session_dates, calendar)
     numbers = {day: number for number, day in enumerate(line.session_dates)}
@@ -93,12 +92,11 @@ def live_market(bars: Sequence[BarArrays], line: Timeline, calendar: SessionTabl
             [own.session + np.int32(first) if first else own.session
              for own, first in zip(of_symbols, first_day, strict=True)]
         ),
-        first_bar=first_bar,
-        first_day=first_day,
+        symbols=symbols,
         bar_at=bar_at,
         line_session=line.session,
         line_minute=line_minute,
-        settled_at=_settled_at(line.session, line_minute, sessions),
+        gaps=_gaps(line.session, line_minute, sessions),
         sessions=sessions,
         days=days,
         ends=ends,
@@ -164,7 +162,7 @@ def _bars_at(of_symbols: Sequence[BarArrays], line: Timeline, first_bar: Integer
     return rows
 
 
-def _settled_at(session: NDArray[np.int32], minute: NDArray[np.int32], sessions: Table) -> Integers:
+def _gaps(session: NDArray[np.int32], minute: NDArray[np.int32], sessions: Table) -> Table:
     """The compiled pass's view of :class:`~tradewind.market.gap_ledger.GapLedger`, as
     :class:`~tradewind.backtest.market.Market` feeds it.
 
@@ -180,8 +178,7 @@ def _settled_at(session: NDArray[np.int32], minute: NDArray[np.int32], sessions:
     else:
         number = np.flatnonzero(np.diff(sessions["before"][session] + minute) > 1) + 1
     if not len(number):
-        return np.empty(0, np.int64)
-    settled = np.zeros(len(session), np.int64)
+        return np.empty(0, GAP)
     position = sessions["before"][session[[number - 1, number]]] + minute[[number - 1, number]]
     before, after = position
     count = after - before - 1
@@ -203,8 +200,9 @@ def _settled_at(session: NDArray[np.int32], minute: NDArray[np.int32], sessions:
     apart = LOOKS_APART // MINUTE
     after_the_close = np.where(shown, opens + length, NEVER)
     settles = np.where(shown & (last - first >= apart), missing + first + apart, after_the_close)
-    settled[number] = np.maximum.reduceat(settles, begins)
-    return settled
+    gaps = np.empty(len(number), GAP)
+    gaps["minute"], gaps["settled_at"] = number, np.maximum.reduceat(settles, begins)
+    return gaps
 
 
 @lru_cache(maxsize=8)
