@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 from tradewind.backtest.broker import SimulatedBroker
@@ -12,24 +11,16 @@ from tradewind.market.session_table import SessionTable
 from tradewind.risk.closed_trips import closed_trips
 from tradewind.risk.equity import EquityMark, change_since_close, next_mark
 from tradewind.risk.locks import Lock
-from tradewind.risk.protections import EquityChange, Protected, ProtectionSettings, protect
+from tradewind.risk.protections import (
+    EquityChange,
+    Protected,
+    ProtectionSettings,
+    protect,
+    sessions_around,
+)
 
-# The shortest session there is (a half-day), in minutes, and the most days from one to the next.
-SHORTEST_SESSION = 210
-LONGEST_BREAK = timedelta(days=5)
 # Deposits and withdrawals: a backtest has none.
 NOTHING_MOVED = Decimal(0)
-
-
-def sessions_around(
-    session: Session, settings: ProtectionSettings, calendar: SessionTable
-) -> list[Session]:
-    """The sessions in which the protections' minutes are counted back and their locks on."""
-    back = (settings.looks_back // SHORTEST_SESSION + 1) * LONGEST_BREAK
-    locks = max(settings.looks_back // SHORTEST_SESSION, settings.locking_sessions) + 1
-    first = max(session.date - back, calendar.first_day)
-    last = min(session.date + locks * LONGEST_BREAK, calendar.last_day)
-    return calendar.between(first, last)
 
 
 class StandingProtections:

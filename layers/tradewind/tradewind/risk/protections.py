@@ -20,9 +20,13 @@ from enum import StrEnum
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE, to_iso
 from tradewind.market.session import Session
+from tradewind.market.session_table import SessionTable
 from tradewind.risk.locks import Lock, in_force
 
 FULL_SIZE = Decimal(1)
+# The shortest session there is (a half-day), in minutes, and the most days from one to the next.
+_SHORTEST_SESSION = 210
+_LONGEST_BREAK = timedelta(days=5)
 
 
 class Protection(StrEnum):
@@ -136,6 +140,18 @@ class Protected:
     locks: tuple[Lock, ...] = ()
     size_factor: Decimal = FULL_SIZE
     size_reason: str = ""
+
+
+def sessions_around(
+    session: Session, settings: ProtectionSettings, calendar: SessionTable
+) -> list[Session]:
+    """Enough sessions before and after to count the protections' minutes back and their locks on,
+    oldest first."""
+    back = settings.looks_back // _SHORTEST_SESSION + 1
+    ahead = max(settings.looks_back // _SHORTEST_SESSION, settings.locking_sessions) + 1
+    first = max(session.date - back * _LONGEST_BREAK, calendar.first_day)
+    last = min(session.date + ahead * _LONGEST_BREAK, calendar.last_day)
+    return calendar.between(first, last)
 
 
 def protect(

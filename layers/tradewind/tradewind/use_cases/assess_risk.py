@@ -34,7 +34,13 @@ from tradewind.risk.data_checks import LIQUID_MINUTES
 from tradewind.risk.equity import change_since_close
 from tradewind.risk.limits import RiskLimits
 from tradewind.risk.locks import Lock
-from tradewind.risk.protections import EquityChange, Protected, ProtectionSettings, protect
+from tradewind.risk.protections import (
+    EquityChange,
+    Protected,
+    ProtectionSettings,
+    protect,
+    sessions_around,
+)
 from tradewind.risk.restrictions import Restriction
 from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Strategy, Wish
@@ -49,9 +55,6 @@ PREDICTION_AGE_LIMIT = timedelta(minutes=15)
 # How long before the open this session's protective intents begin; what was refused in an earlier
 # session says nothing about this one.
 PREPARATION = timedelta(hours=1)
-# The shortest session there is (a half-day), in minutes, and the most days from one to the next.
-SHORTEST_SESSION = 210
-LONGEST_BREAK = timedelta(days=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def assess_risk(
     again if they have no outcome, because the run that committed them may have died before it sent
     them."""
     switch = _switch(control, cycle.account)
-    around = _sessions_around(cycle, sessions, rules.protections)
+    around = sessions_around(cycle.session, rules.protections, sessions)
     question = _question(cycle, predictions, strategies, around, sessions)
     with database.transaction() as stores:
         stores.cycles.lock_account(cycle.account)
@@ -142,19 +145,6 @@ def _switch(control: TradingControl, account: str) -> SwitchState | None:
         return control.switch(account).state
     except (ControlUnavailableError, InvalidInputError):
         return None
-
-
-def _sessions_around(
-    cycle: Cycle, sessions: SessionTable, settings: ProtectionSettings
-) -> list[Session]:
-    """Enough to count the protections' minutes back and their locks on."""
-    back = (settings.looks_back // SHORTEST_SESSION + 1) * LONGEST_BREAK
-    ahead = (max(settings.looks_back // SHORTEST_SESSION, settings.locking_sessions) + 1) * (
-        LONGEST_BREAK
-    )
-    first = max(cycle.session.date - back, sessions.first_day)
-    last = min(cycle.session.date + ahead, sessions.last_day)
-    return sessions.between(first, last)
 
 
 def _question(

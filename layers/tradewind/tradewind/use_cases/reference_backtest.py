@@ -12,7 +12,6 @@ from decimal import Decimal
 
 from tradewind.backtest.beginning import Beginning
 from tradewind.backtest.book import RulesInForce
-from tradewind.backtest.protections import sessions_around
 from tradewind.backtest.run import BacktestResult, run
 from tradewind.errors import InvalidInputError
 from tradewind.market.adjustment import new_york_date
@@ -31,6 +30,7 @@ from tradewind.reports.ports import (
     SessionRecords,
 )
 from tradewind.risk.data_checks import LIQUID_MINUTES
+from tradewind.risk.protections import sessions_around
 from tradewind.strategies.protocol import Strategy
 from tradewind.use_cases.session_units import daily_in_session_units
 
