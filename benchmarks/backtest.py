@@ -112,14 +112,17 @@ def _command() -> list[str]:
 
 def _seconds_of_command(cache: str) -> float:
     began = time.perf_counter()
-    subprocess.run(
+    run = subprocess.run(
         [
-            sys.executable, "-m", "tradewind_local.cli", "backtest", "--bars", f"AAPL={RECORDED}",
+            sys.executable, "-m", "tradewind_local", "backtest", "--bars", f"AAPL={RECORDED}",
             "--label", "end", "--strategy", "sma_crossover", "--fast", "20", "--slow", "50",
         ],
         capture_output=True, check=True, cwd=ROOT, env={**os.environ, "NUMBA_CACHE_DIR": cache},
     )  # fmt: skip
-    return time.perf_counter() - began
+    took = time.perf_counter() - began
+    if b"Sharpe" not in run.stdout:
+        raise RuntimeError("tradewind backtest ended without its table")
+    return took
 
 
 # -- in a process of its own ------------------------------------------------------------------
