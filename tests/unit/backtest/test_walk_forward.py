@@ -200,6 +200,17 @@ def test_windows_go_on_with_what_they_have() -> None:
     assert set(outcome.trades.exit_time[marked]) <= {*outcome.time[last], outcome.time[-1]}
 
 
+def test_live_parity_goes_on_with_exact_money() -> None:
+    """Equity of whole cents is no binary fraction, and live_parity takes no finer amounts than
+    millionths of a USD."""
+    settings = BacktestSettings.of(FillConvention.LIVE_PARITY, limits=LIMITS)
+    result = walk_forward(market(), FAST, SLOW, settings, sweep, in_sample=4, out_of_sample=3)
+    assert len(result.steps) == 4
+    assert sum(step.trades for step in result.steps[:-1]) > 0
+    earned = sum(round(float(pnl) * 100) for pnl in result.outcome.trades.pnl)
+    assert float(result.outcome.equity[-1]) == 100_000 + earned / 100
+
+
 def test_efficiency_stability_and_moves() -> None:
     result = walk(market())
     made_in = [

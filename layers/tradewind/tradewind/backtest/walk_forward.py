@@ -163,7 +163,8 @@ def walk_forward(
         runs.append((run, offset))
         returns_in.append(counted[:, best])
         steps.append(_step(bars, window, chosen, counted[:, best], run))
-        cash = Decimal(float(run.equity[-1]))
+        # The shortest decimal that is this float: live_parity's millionths come back as they were.
+        cash = Decimal(str(float(run.equity[-1])))
         if progress is not None:
             progress(1)
     made_in = float(np.concatenate(returns_in).mean())
