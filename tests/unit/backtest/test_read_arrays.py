@@ -126,6 +126,8 @@ def test_label_and_timezone(path: Path) -> None:
         (["2020-11-01 01:30:00,1,1,1,1,1", NEXT], "row 2: time '2020-11-01 01:30:00' does not"),
         (["2020-11-14 10:00:00,1,1,1,1,1", "2020-11-14 10:01:00,1,1,1,1,1"],
          "no bars in regular hours (of 2 in all)"),
+        (["1900-01-02 10:00:00,1,1,1,1,1", "1900-01-02 10:01:00,1,1,1,1,1"],
+         "1900-01-02 lies outside the session table"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(path: Path, rows: list[str], words: str) -> None:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tradewind.backtest.arrays import BarArrays, assembled, millionths
 from tradewind.backtest.plain_rows import NotPlainError, PlainReader
-from tradewind.errors import InvalidInputError
+from tradewind.errors import InvalidInputError, OutsideCalendarError
 from tradewind.market.bar import Bar, bar_fault, fault_code
 from tradewind.market.csv_rows import NEW_YORK, Label, RowFault, RowReader
 from tradewind.market.session_table import SessionTable
@@ -56,7 +56,10 @@ def read_arrays(
     one line that names file, row (as an editor counts it) and cause.
     """
     start, *prices, volume = _read(path, symbol, label, timezone, progress)
-    return assembled(symbol, start, prices, volume, calendar, regular_only=regular_only)
+    try:
+        return assembled(symbol, start, prices, volume, calendar, regular_only=regular_only)
+    except OutsideCalendarError as error:
+        raise InvalidInputError(f"{path}: {error}") from error
 
 
 def _read(
