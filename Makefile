@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # The stamp's name carries the requirements' checksum: changed requirements install anew.
 RUN_FILES := requirements/run.txt layers/tradewind/requirements.txt layers/quant/requirements.txt
 RUN_SUM := $(shell cat $(RUN_FILES) | cksum | cut -d' ' -f1)
-TEST_SUM := $(shell cat $(RUN_FILES) requirements/test.txt | cksum | cut -d' ' -f1)
+TEST_SUM := $(shell cat $(RUN_FILES) requirements/backtest.txt requirements/test.txt | cksum | cut -d' ' -f1)
 SAM_SUM := $(shell cat requirements/sam.txt | cksum | cut -d' ' -f1)
 RUN_STAMP := $(VENV)/.installed-run-$(RUN_SUM)
 TEST_STAMP := $(VENV)/.installed-test-$(TEST_SUM)

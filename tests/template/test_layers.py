@@ -21,6 +21,7 @@ TRADEWIND = ROOT / "layers" / "tradewind" / "requirements.txt"
 QUANT = ROOT / "layers" / "quant" / "requirements.txt"
 MIGRATE = ROOT / "functions" / "migrate_schema" / "requirements.txt"
 RUN = ROOT / "requirements" / "run.txt"
+BACKTEST = ROOT / "requirements" / "backtest.txt"
 SAM_ENVIRONMENT = ROOT / ".venv-sam" / "bin"
 LIMIT = 250 * 1024 * 1024
 # What Lambda's Python 3.13 runtime brings along.

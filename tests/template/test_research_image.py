@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.template.stack import ROOT, Stack
-from tests.template.test_layers import RUN, RUNTIME, TRADEWIND, _needs, pins
+from tests.template.test_layers import BACKTEST, RUN, RUNTIME, TRADEWIND, _needs, pins
 
 RESEARCH = ROOT / "research"
 IMAGE = RESEARCH / "image.txt"
@@ -35,7 +35,7 @@ print(json.dumps(sorted(names - sys.stdlib_module_names)))
 
 
 def test_pins_are_those_that_the_tests_run_with() -> None:
-    ours, run = pins(IMAGE), pins(RUN)
+    ours, run = pins(IMAGE), pins(RUN) | pins(BACKTEST)
     assert ours == {name: run[name] for name in ours}
 
 

@@ -68,7 +68,7 @@ def installed_in(paths: list[str] | None = None) -> dict[str, Distribution]:
 
 
 def environment_of(name: str) -> Installed:
-    if name in ("run.txt", "test.txt"):
+    if name in ("run.txt", "backtest.txt", "test.txt"):
         return installed_in()
     environment = f".venv-{name.removesuffix('.txt')}"
     folders = [str(path) for path in (ROOT / environment).glob("lib/python*/site-packages")]
@@ -77,7 +77,7 @@ def environment_of(name: str) -> Installed:
     return installed_in(folders)
 
 
-@pytest.mark.parametrize("name", ["run.txt", "test.txt", "sam.txt", "peers.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "backtest.txt", "test.txt", "sam.txt", "peers.txt"])
 def test_all_that_is_needed_is_pinned_and_nothing_else(name: str) -> None:
     path = REQUIREMENTS / name
     installed = environment_of(name)

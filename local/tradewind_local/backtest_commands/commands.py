@@ -9,6 +9,7 @@ from typing import Any
 import click
 from tradewind.market.csv_rows import Label
 
+from tradewind_local.backtest_commands.tools import ensure_tools
 from tradewind_local.command_end import in_one_line
 from tradewind_local.json_file import check_json_file
 from tradewind_local.output_file import check_output_file
@@ -199,6 +200,7 @@ def backtest(
     with in_one_line("tradewind backtest"):
         check_json_file(json_file)
         check_output_file("--report", report_file)
+        ensure_tools()
         # half a second of imports, after the checks
         from tradewind_local.backtest_commands.bars_options import BarsOptions
         from tradewind_local.backtest_commands.run_backtest import run_backtest
@@ -270,6 +272,7 @@ def sweep(
     with in_one_line("tradewind sweep"):
         check_json_file(json_file)
         check_output_file("--report", report_file)
+        ensure_tools()
         # half a second of imports, after the checks
         from tradewind_local.backtest_commands.bars_options import BarsOptions
         from tradewind_local.backtest_commands.run_sweep import SweepOptions, run_sweep
