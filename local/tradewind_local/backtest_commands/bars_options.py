@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tradewind.backtest.arrays import BarArrays, arrays_of
 from tradewind.backtest.bar_file import read_arrays
+from tradewind.backtest.settings import FillConvention
 from tradewind.errors import InvalidInputError
 from tradewind.market.csv_rows import Label
 from tradewind.market.session_table import default_table
@@ -44,8 +45,14 @@ class LoadedBars:
     simulated: bool
 
 
-def check_bars(options: BarsOptions, *written: Path | None) -> None:
+def check_bars(options: BarsOptions, fill: FillConvention, *written: Path | None) -> None:
     """What can be said before a file is read. ``written``: the files that results go to."""
+    if options.session == "all" and fill is FillConvention.LIVE_PARITY:
+        others = " or ".join(one for one in FillConvention if one is not fill)
+        raise InvalidInputError(
+            f"--session all: {fill} trades regular hours only, as live trading does; give --fill "
+            f"{others} with it"
+        )
     if bool(options.files) == bool(options.simulate):
         raise InvalidInputError("give either --bars SYMBOL=FILE or --simulate SYMBOL")
     zone_of(options.timezone)

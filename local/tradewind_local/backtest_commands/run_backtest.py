@@ -43,7 +43,7 @@ def run_backtest(
     a bar is read for whatever can be said then."""
     strategy = strategy_of(strategy_name, fast, slow)
     settings = settings_of(typed)
-    check_bars(files, json_file, report_file)
+    check_bars(files, settings.fill, json_file, report_file)
     loaded = load(files, strategy.bars_needed)
     # The first run waits for compiled code to be there; the second one's time is the engine's.
     backtest(loaded.arrays, strategy, settings)

@@ -58,7 +58,7 @@ def run_sweep(
     if typed.trials is not None and typed.trials < pairs:
         raise InvalidInputError(f"--trials {typed.trials}: this sweep alone tries {pairs:,}")
     settings = settings_of(typed_settings)
-    check_bars(files, json_file, report_file)
+    check_bars(files, settings.fill, json_file, report_file)
     if len(files.files) + len(files.simulate) > 1:
         raise InvalidInputError("a sweep tries the bars of one symbol: name one")
     loaded = load(files, slow[-1] + 1)

@@ -196,6 +196,7 @@ OPTIONS = [
     (["--bars", "AAPL", "--json", "/nowhere/out.json"], "--json /nowhere/out.json: there is no"),
     (["--bars", "AAPL", "--report", "/nowhere/at.html"], "--report /nowhere/at.html: there is no"),
     (["--bars", "AAPL", "--json", "same", "--report", "same"], "--json and --report both name"),
+    (["--bars", "AAPL", "--session", "all"], "--session all: live_parity trades regular hours"),
     (["--bars", "AAPL", "--sessions", "0"], "0 is not in the range"),
 ]
 
