@@ -16,8 +16,8 @@ from tradewind_local.command_end import in_one_line
 from tradewind_local.json_file import check_json_file
 from tradewind_local.output_file import check_output_file
 
-_EXIT_CODES = """Exit codes: 0 done; 2 the input is wrong, one line says what, and nothing was
-written; 130 Ctrl-C."""
+_EXIT_CODES = """Exit codes: 0 done; 1 what backtests need could not be installed; 2 the input is
+wrong, one line says what, and nothing was written; 130 Ctrl-C."""
 
 
 @contextmanager
