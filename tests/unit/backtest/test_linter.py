@@ -43,10 +43,11 @@ def bars(
     gap: int = 0,
     volume: int = 10,
     off_the_grid: float = 0.0,
+    later: int = 100,
     symbol: str = "AAPL",
 ) -> BarArrays:
     """``gap``: minutes without a bar after the first of the first session. ``off_the_grid``: the
-    part of the prices that are no whole cents."""
+    part of the prices that are no whole cents. ``later``: USD from the third session on."""
     sessions = [one for one in SESSIONS if not days or one.date in days]
     count = len(sessions) * BARS
     start = np.array(
@@ -54,6 +55,7 @@ def bars(
     )
     price = np.full(count, 100 * PRICE_SCALE, np.int64)
     price[: round(off_the_grid * count)] += 5_000
+    price[2 * BARS :] = later * PRICE_SCALE
     return BarArrays(
         symbol, start, price, price, price, price,
         np.full(count, volume, np.int64),
@@ -248,6 +250,8 @@ CASES = [
     ("sessions_missing", "warning",
      Given({"days": WITHOUT_MONDAY}, {"bars": [bars(WITHOUT_MONDAY)], "calendar": CALENDAR}),
      beside(bars=[bars()], calendar=CALENDAR)),
+    ("split_in_the_bars", "error", beside(bars=[bars(later=51)]), beside(bars=[bars(later=57)])),
+    ("split_in_the_bars", "error", beside(bars=[bars(later=300)]), beside(bars=[bars(later=125)])),
     ("prices_off_the_tick_grid", "note", beside(bars=[bars(off_the_grid=0.0126)]),
      beside(bars=[bars(off_the_grid=0.0094)])),
 ]  # fmt: skip

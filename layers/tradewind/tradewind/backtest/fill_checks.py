@@ -10,6 +10,7 @@ import numpy as np
 from tradewind.backtest.arrays import PRICE_SCALE
 from tradewind.backtest.finding import Finding, Judged, percent, usd
 from tradewind.backtest.outcome import ExitReason
+from tradewind.backtest.split_jumps import split_jumps
 
 # A decision on a minute's bar is carried out in the next; beyond this its price is another one.
 STALE_SECONDS = 5 * 60
@@ -109,6 +110,18 @@ def sessions_missing(run: Judged) -> Iterator[Finding]:
                 f"{symbol}: {len(missing)} of {len(expected)} sessions from {dates[0]} to "
                 f"{dates[-1]} have no bars, {missing[0]} the first: averages jump over them; "
                 "fill the gap or end before it.",
+            )
+
+
+def splits_in_the_bars(run: Judged) -> Iterator[Finding]:
+    for own in run.bars:
+        for jump in split_jumps(own):
+            yield Finding(
+                "split_in_the_bars",
+                "error",
+                f"{own.symbol}: the bars {jump.words}: averages, positions held over that night "
+                "and buying and holding take it for a gain or a loss; give bars at one price "
+                "level.",
             )
 
 

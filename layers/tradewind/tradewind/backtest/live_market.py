@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from tradewind.backtest.arrays import PRICE_SCALE, BarArrays
 from tradewind.backtest.live_fields import DAY, GAP, SESSION, SYMBOL, Table
 from tradewind.backtest.live_rules import NEVER
+from tradewind.backtest.split_jumps import split_jumps
 from tradewind.backtest.timeline import Timeline
 from tradewind.errors import InvalidInputError
-from tradewind.market.adjustment import split_like
 from tradewind.market.answer import REREAD
 from tradewind.market.bar import MINUTE
 from tradewind.market.gap_ledger import AROUND, LOOKS_APART
@@ -24,9 +23,6 @@ from tradewind.market.session_table import SessionTable
 
 # USD. Up to here a price times a fraction in millionths stays inside 64 bits.
 MOST_PRICE = 1_000_000
-
-# Of the logarithm of a jump: the smallest that may look like a split, 3:2 less its tolerance.
-_SPLIT_FROM = 0.3
 
 Integers = NDArray[np.int64]
 Number = TypeVar("Number", np.int32, np.int64)
@@ -131,17 +127,10 @@ def _check(own: BarArrays, first: Integers) -> None:
 def check_level(own: BarArrays) -> None:
     """InvalidInputError for a jump between two sessions that looks like a split: a position that is
     held overnight would earn or lose by it."""
-    first = _first_bars(own)[1:]
-    for bar in first[np.abs(np.log(own.open[first] / own.close[first - 1])) > _SPLIT_FROM]:
-        before, after = int(own.close[bar - 1]), int(own.open[bar])
-        looks = split_like(Decimal(before), Decimal(after))
-        if looks is not None:
-            days = [own.session_dates[own.session[number]] for number in (bar - 1, bar)]
-            raise InvalidInputError(
-                f"bars of {own.symbol} go from {before / PRICE_SCALE:g} at the end of {days[0]} to "
-                f"{after / PRICE_SCALE:g} on {days[1]}, which looks like a split ({looks}): bring "
-                "them to one price level to hold overnight"
-            )
+    for jump in split_jumps(own):
+        raise InvalidInputError(
+            f"bars of {own.symbol} {jump.words}: bring them to one price level to hold overnight"
+        )
 
 
 def _true_ranges(own: BarArrays, first: Integers) -> Integers:
