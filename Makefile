@@ -43,6 +43,9 @@ RUN_OPTIONS = $(foreach bars,$(BARS),--bars '$(bars)') \
 	$(if $(SEED),--seed '$(SEED)') \
 	$(if $(filter-out 0 no false,$(KEEP)),--keep)
 
+# Two files of tests at a time; a module's twin or server is shared by its tests.
+AT_ONCE := --numprocesses 2 --dist loadfile
+
 .PHONY: help run test test-all crash-points soak lint types imports bench sessions starter-model clean
 
 help: ## this list
@@ -52,7 +55,7 @@ run: $(RUN_STAMP) ## the whole stack on this machine, fed with a session (BARS=.
 	@$(BIN)/tradewind run $(RUN_OPTIONS)
 
 test: lint types imports $(SAM_STAMP) $(NODE_STAMP) ## everything that is checked on each change
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE)
 
 test-all: lint types imports $(SAM_STAMP) $(PEERS_STAMP) $(NODE_STAMP) ## make test, and the tests that take minutes
 	$(BIN)/python -m pytest

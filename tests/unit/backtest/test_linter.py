@@ -44,10 +44,13 @@ def bars(
     volume: int = 10,
     off_the_grid: float = 0.0,
     later: int = 100,
+    apart: int = 1,
+    shifted: int = 0,
     symbol: str = "AAPL",
 ) -> BarArrays:
     """``gap``: minutes without a bar after the first of the first session. ``off_the_grid``: the
-    part of the prices that are no whole cents. ``later``: USD from the third session on."""
+    part of the prices that are no whole cents. ``later``: USD from the third session on. ``apart``:
+    minutes between bars. ``shifted``: sessions whose bars all come a minute late."""
     sessions = [one for one in SESSIONS if not days or one.date in days]
     count = len(sessions) * BARS
     start = np.array(
@@ -56,11 +59,14 @@ def bars(
     price = np.full(count, 100 * PRICE_SCALE, np.int64)
     price[: round(off_the_grid * count)] += 5_000
     price[2 * BARS :] = later * PRICE_SCALE
+    number = np.tile(np.arange(BARS, dtype=np.int32), len(sessions))
+    late = np.repeat(np.arange(len(sessions)) < shifted, BARS)
+    start += 60 * (number * (apart - 1) + late)
     return BarArrays(
         symbol, start, price, price, price, price,
         np.full(count, volume, np.int64),
         np.repeat(np.arange(len(sessions), dtype=np.int32), BARS),
-        np.tile(np.arange(BARS, dtype=np.int32), len(sessions)),
+        number * apart + late.astype(np.int32),
         np.full(len(sessions), 390, np.int32),
         tuple(one.date for one in sessions),
     )  # fmt: skip
@@ -252,6 +258,9 @@ CASES = [
      beside(bars=[bars()], calendar=CALENDAR)),
     ("split_in_the_bars", "error", beside(bars=[bars(later=51)]), beside(bars=[bars(later=57)])),
     ("split_in_the_bars", "error", beside(bars=[bars(later=300)]), beside(bars=[bars(later=125)])),
+    ("bars_of_several_minutes", "error", beside(bars=[bars(apart=2)]), beside(bars=[bars(gap=6)])),
+    ("first_minutes_missing", "warning", beside(bars=[bars(shifted=len(SESSIONS))]),
+     beside(bars=[bars(shifted=len(SESSIONS) - 1)])),
     ("prices_off_the_tick_grid", "note", beside(bars=[bars(off_the_grid=0.0126)]),
      beside(bars=[bars(off_the_grid=0.0094)])),
 ]  # fmt: skip

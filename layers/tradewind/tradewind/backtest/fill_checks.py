@@ -18,6 +18,8 @@ STALE_SECONDS = 5 * 60
 FEW_FILLS = 0.01
 # Of the prices. A bar's vendor rounds now and then; an adjustment touches them all.
 OFF_THE_GRID = 0.01
+# Of the sessions. Some symbols do trade for the first time in their second minute now and then.
+MOST_OPENS = 0.5
 
 
 # -- the fills and their costs ----------------------------------------------------------------
@@ -110,6 +112,33 @@ def sessions_missing(run: Judged) -> Iterator[Finding]:
                 f"{symbol}: {len(missing)} of {len(expected)} sessions from {dates[0]} to "
                 f"{dates[-1]} have no bars, {missing[0]} the first: averages jump over them; "
                 "fill the gap or end before it.",
+            )
+
+
+def bars_of_several_minutes(run: Judged) -> Iterator[Finding]:
+    for own in run.bars:
+        within = np.diff(own.start)[np.diff(own.session) == 0]
+        apart = int(np.median(within)) // 60 if len(within) else 1
+        if apart > 1:
+            yield Finding(
+                "bars_of_several_minutes",
+                "error",
+                f"{own.symbol}: bars are {apart} minutes apart: averages count them as minutes and "
+                "live_parity enters nothing where minutes are missing; give one-minute bars.",
+            )
+
+
+def first_minutes_missing(run: Judged) -> Iterator[Finding]:
+    """What rows labelled with their minute's end look like when read as labelled with its start."""
+    for own in run.bars:
+        opens = np.flatnonzero(np.diff(own.session, prepend=-1))
+        late = int(np.count_nonzero(own.minute[opens] == 1))
+        if late > MOST_OPENS * len(opens) and np.count_nonzero(own.minute == 0) == 0:
+            yield Finding(
+                "first_minutes_missing",
+                "warning",
+                f"{own.symbol}: no session has its first minute and {late} of {len(opens)} begin "
+                "with the second: are the rows labelled with their minute's end (--label end)?",
             )
 
 

@@ -45,6 +45,8 @@ _CHECKS: tuple[Callable[[Judged], Iterator[Finding]], ...] = (
     result_checks.short_track_record,
     fill_checks.stale_fills,
     fill_checks.fills_beyond_the_volume,
+    fill_checks.bars_of_several_minutes,
+    fill_checks.first_minutes_missing,
     fill_checks.splits_in_the_bars,
     fill_checks.sessions_missing,
     fill_checks.prices_off_the_grid,
