@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from numba import njit
 
@@ -19,17 +19,28 @@ _SOURCES = tuple(
 )
 
 
+# No allocation, so no counting of references (``_nrt`` is not numba's public interface), and no
+# entry for callers in C: both take the compiler a good part of its time.
+_OPTIONS: Final = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
+
+
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """To machine code at the first call, kept on disk for the next process (beside the module, or
     in ``NUMBA_CACHE_DIR``). Runs without the interpreter's lock, so that threads share the cores.
+    It writes into arrays that it is given, and cannot make any.
     """
-    return _kept(njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _kept(njit(cache=True, **_OPTIONS)(function))
+
+
+def compiled_allocating(function: Callable[P, R]) -> Callable[P, R]:
+    """As ``compiled``, for what makes arrays of its own."""
+    return _kept(njit(cache=True, **{**_OPTIONS, "_nrt": True})(function))
 
 
 def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
     """As ``compiled``, for sums whose order does not matter: several additions at a time. NaN and
     infinity still come through."""
-    return _kept(njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})(function))
+    return _kept(njit(cache=True, fastmath={"reassoc"}, **_OPTIONS)(function))
 
 
 def _kept(dispatcher: Any) -> Callable[..., Any]:
@@ -42,7 +53,5 @@ def _kept(dispatcher: Any) -> Callable[..., Any]:
 def within(function: Callable[P, R]) -> Callable[P, R]:
     """A part of compiled functions that Python never calls: compiled with its caller, and kept with
     it, which is sooner done than ``compiled``."""
-    machine_code: Callable[P, R] = njit(
-        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
+    machine_code: Callable[P, R] = njit(no_cpython_wrapper=True, **_OPTIONS)(function)
     return machine_code

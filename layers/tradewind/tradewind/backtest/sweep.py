@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewind.backtest.arrays import BarArrays
-from tradewind.backtest.compiled import compiled
+from tradewind.backtest.compiled import compiled_allocating
 from tradewind.backtest.crossing_kernel import CASH, PNL, crossing_pass, parameters_of
 from tradewind.backtest.engine import backtest, refuse_fees
 from tradewind.backtest.metrics import (
@@ -151,7 +151,7 @@ def _in_turn(
         ]  # fmt: skip
 
 
-@compiled
+@compiled_allocating
 def _trials(
     opens: NDArray[np.int64],
     highs: NDArray[np.int64],
