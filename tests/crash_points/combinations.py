@@ -29,8 +29,9 @@ from tests.crash_points.faults import FAULTS, SHORT_TIMEOUT, Fault
 from tests.crash_points.ground import SESSION, Ground
 from tests.crash_points.judgement import LONGEST_NAKED, Books, sent_blindly, violations
 from tests.crash_points.machine import Journal, Run, RunFailedError, reconcile, run_minute
-from tests.crash_points.protection import NEVER, longest_naked
-from tests.crash_points.scenarios import Scenario, Scripted
+from tests.crash_points.protection import Protection, protection_of
+from tests.crash_points.scenarios import FIRST_RUN, START, Scenario, Scripted
+from tests.crash_points.splits import NEXT_SESSION
 
 DEPLOYMENT = "crash-points"
 MODE = "paper"
@@ -119,10 +120,12 @@ def try_out(
         ground.exchange.control.clear_faults()
         undisturbed = fault.name == "none" and combination.kill_at is None
         found = violations(ground, scenario, undisturbed)
-        naked = case.longest_naked()
+        protection = case.protection()
     finally:
         alpaca_client.READ_TIMEOUT = usual_timeout
+    naked = protection.longest_naked
     found += sent_blindly(calls)
+    found += protection.too_much
     if naked > _allowed(combination, told):
         found.append(f"shares lay without protection for {naked.total_seconds():.0f} s")
     if told.error is not None:
@@ -148,7 +151,7 @@ def _allowed(combination: Combination, told: _Told) -> timedelta:
         # Three attempts in a row were killed, or the cycle and the reconciliation after it.
         runs_lost += 1
     if not runs_lost:
-        return LONGEST_NAKED
+        return LONGEST_NAKED if scenario.split is None else FIRST_RUN
     return scenario.naked_undisturbed + runs_lost * LONGEST_NAKED
 
 
@@ -185,14 +188,13 @@ class _Case:
         """An account that has lived through the scenario's earlier minutes. ``calls`` grows with
         what this process asks of the broker."""
         self._ground, self._scenario = ground, scenario
-        first = scenario.killed_minute - len(scenario.setup) * MINUTE
-        self._account = ground.new_case(first + MINUTE)
+        self._account = ground.new_case(START + MINUTE)
         self._submitter = Submitter(DEPLOYMENT, self._account, MODE, ground.symbols, LIMITS)
         self.hands = ground.own_hands(Boundaries(None, lambda _name: None, calls.append).watch)
         if scenario.shares_per_tick is not None:
             ground.exchange.control.limit_fills(scenario.shares_per_tick)
         for number, action in enumerate(scenario.setup):
-            self._minute(self._run(first + number * MINUTE, action))
+            self._minute(self._run(START + number * MINUTE, action))
         scenario.before(ground)
 
     def kill(self, combination: Combination, plant: Callable[[], None] | None) -> _Told:
@@ -246,18 +248,18 @@ class _Case:
         for number in range(1, MOST_AFTER + 1):
             if number - 1 == fault.lasts:
                 self._ground.exchange.control.clear_faults()
-            bar_time = self._scenario.killed_minute + number * MINUTE
+            bar_time = self._scenario.minute_after(number)
             self._minute(self._run(bar_time, self._scenario.after))
             if Books.read(self._ground).is_at_rest:
                 return
 
-    def longest_naked(self) -> timedelta:
+    def protection(self) -> Protection:
         """Faults must have been cleared: the exchange's own lists are read."""
         scenario = self._scenario
         if scenario.by_hand:
-            return NEVER
+            return Protection()
         url, now = self._ground.exchange.url, self.hands.clock.now()
-        return longest_naked(url, scenario.symbol, SESSION.open, now)
+        return protection_of(url, scenario.symbol, SESSION.open, now)
 
     def intents_of(self, told: _Told) -> list[dict[str, Any]]:
         intents: list[dict[str, Any]] = told.journal.results["assess"]["intents"]
@@ -269,7 +271,7 @@ class _Case:
     def _run(self, bar_time: datetime, action: Action) -> Run:
         cycle = Cycle(
             DEPLOYMENT, self._account, MODE, execution_name(self._account, bar_time), bar_time,
-            SESSION,
+            NEXT_SESSION if bar_time.date() == NEXT_SESSION.date else SESSION,
         )  # fmt: skip
         return Run(cycle, {self._scenario.symbol: Scripted(action)}, self._submitter)
 

@@ -23,6 +23,7 @@ from tradewind.adapters.postgres.connection import DatabaseAddress
 from tradewind.adapters.postgres.database import PostgresDatabase
 from tradewind.adapters.postgres.migrate import migrate
 from tradewind.errors import PayloadMismatchError
+from tradewind.market.adjustment import SplitFactor
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.session import Session
 from tradewind_local.exchange.control import ExchangeControl
@@ -121,9 +122,16 @@ class Hands:
 class Ground:
     """One account's world. ``new_case`` empties it in a few milliseconds."""
 
-    def __init__(self, folder: Path, bars: Sequence[Bar], symbols: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bars: Sequence[Bar],
+        symbols: Sequence[str],
+        factors: Sequence[SplitFactor] = (),
+    ) -> None:
         self._folder = folder
         self._bars = bars
+        self._factors = factors
         self.symbols = tuple(symbols)
         self._stack = ExitStack()
         self._cases = 0
@@ -241,8 +249,10 @@ class Ground:
         return "; ".join(f"DELETE FROM {name}" for name in [*_CHILDREN_FIRST, *others])  # noqa: S608
 
     def _store_bars(self) -> None:
-        """The market's bars as the pipeline before the order path would have stored them."""
+        """The market's bars and splits as the pipeline before the order path would have stored
+        them; a split counts from when it became known."""
         database = PostgresDatabase(self.address(self._server.user), "tests")
         with database.transaction() as stores:
             stores.bars.upsert(list(self._bars), [True] * len(self._bars), OPEN - MINUTE)
+            stores.factors.learn(list(self._factors))
         database.close()

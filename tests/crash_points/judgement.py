@@ -14,6 +14,7 @@ from tradewind.orders.ids import owner_of, protect_id
 from tests.crash_points.boundaries import BrokerCall
 from tests.crash_points.ground import Ground
 from tests.crash_points.scenarios import Scenario
+from tests.crash_points.splits import of_conversion
 
 # A minute: what was left naked by one run is repaired by the next one. What that run does before
 # its orders leave (reading, deciding, waiting for a cancellation) comes on top of it.
@@ -92,6 +93,7 @@ def violations(ground: Ground, scenario: Scenario, undisturbed: bool) -> list[st
         *_of_intents(books),
         *_of_orders(books),
         *_of_positions(books, scenario, undisturbed),
+        *(of_conversion(ground, scenario.split) if scenario.split is not None else ()),
     ]
 
 

@@ -30,7 +30,7 @@ from tradewind.use_cases.assess_risk import RiskRules, assess_risk
 from tradewind.use_cases.place_order import Submitter, place_order
 from tradewind.use_cases.ports import PayloadRef
 from tradewind.use_cases.read_broker import follow_orders, sync_broker
-from tradewind.use_cases.reconcile import assess_protection, plan_reconciliation
+from tradewind.use_cases.reconcile import Why, assess_protection, plan_reconciliation
 from tradewind.use_cases.record import mark_published, record_broker_state, record_orders
 
 from tests.crash_points.ground import Hands
@@ -39,6 +39,8 @@ ATTEMPTS = 3
 STEP_SECONDS = 0.2  # from one step's end to the next one's work
 NOTICED = 2.0  # from a run's failure to the start of what it starts
 RETRY_PAUSE = 1.0  # seconds; the state machine draws from 0 to this and doubles it
+# Where a scenario lasts longer than a session, its position does.
+LIMITS = RiskLimits(hold_overnight=True)
 
 
 class RunFailedError(Exception):
@@ -52,7 +54,7 @@ class Run:
     cycle: Cycle
     strategies: Mapping[str, Strategy]
     submitter: Submitter
-    limits: RiskLimits = field(default_factory=RiskLimits)
+    limits: RiskLimits = LIMITS
 
 
 @dataclass
@@ -96,8 +98,8 @@ def run_minute(run: Run, hands: Hands, journal: Journal) -> None:
 
 
 def reconcile(submitter: Submitter, hands: Hands, journal: Journal) -> None:
-    """``statemachines/order_reconciliation.asl.json``, as a failed run starts it. Raises
-    RunFailedError where the state machine fails."""
+    """``statemachines/order_reconciliation.asl.json``, as a failed run starts it, and before the
+    open the schedule. Raises RunFailedError where the state machine fails."""
     if not journal.results:
         hands.clock.sleep(NOTICED)
     try:
@@ -203,8 +205,10 @@ def _assessed(run: Run, hands: Hands) -> dict[str, Any]:
 
 
 def _planned(submitter: Submitter, hands: Hands) -> dict[str, Any]:
+    now = hands.clock.now()
+    why = Why.FAILED_RUN if default_table().in_session(now) else Why.BEFORE_OPEN
     return plan_reconciliation(
-        {"why": "failed_run", "scheduled_time": to_iso(hands.clock.now())},
+        {"why": str(why), "scheduled_time": to_iso(now)},
         deployment=submitter.deployment,
         account=submitter.account,
         mode=submitter.mode,
@@ -220,7 +224,7 @@ def _protected(cycle: Cycle, submitter: Submitter, hands: Hands) -> dict[str, An
         deployment=submitter.deployment,
         account=submitter.account,
         mode=submitter.mode,
-        limits=RiskLimits(),
+        limits=LIMITS,
         sessions=default_table(),
         database=hands.trading,
     )

@@ -1,9 +1,10 @@
-"""For how long shares lay at the exchange without an order that would sell them."""
+"""For how long shares lay at the exchange without an order that would sell them, and whether
+orders would ever have sold more than was held."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,6 +14,7 @@ import requests
 from tradewind.market.bar import from_iso, to_iso
 
 from tests.crash_points.scenarios import KEYS
+from tests.crash_points.splits import CONVERTED, NEXT_OPEN, SPLITS
 
 # The most that the exchange lists at once.
 ORDERS_PAGE, ACTIVITIES_PAGE = 500, 100
@@ -21,7 +23,16 @@ NEVER = timedelta(0)
 
 
 @dataclass(frozen=True)
-class _Cover:
+class Protection:
+    """``too_much``: when sell orders were in the market for more than was held, or sold it, in
+    words."""
+
+    longest_naked: timedelta = NEVER
+    too_much: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cover:
     """A sell order that was in the market from one instant until another."""
 
     order_id: str
@@ -31,50 +42,95 @@ class _Cover:
 
 
 @dataclass(frozen=True)
-class _Trade:
+class Trade:
     order_id: str
     at: datetime
     quantity: Decimal
     is_buy: bool
 
 
-def longest_naked(url: str, symbol: str, since: datetime, until: datetime) -> timedelta:
-    """The longest time in one piece that more shares were held than sell orders were in the market
-    for, from the exchange's own orders and executions; ``url`` is the exchange's. Nothing was held
-    at ``since``."""
+def protection_of(url: str, symbol: str, since: datetime, until: datetime) -> Protection:
+    """From the exchange's own orders and executions; ``url`` is the exchange's. Nothing was held at
+    ``since``. ``longest_naked`` is the longest time in one piece, while the market was open, that
+    more shares were held than sell orders were in the market for.
+
+    From the night of a split on, an order of before it is no protection. Left alone it may be for
+    more than is held, which is the split's doing; together with one of after it, it may not.
+    """
     orders = _orders(url, symbol, since, until)
     trades = _trades(url, symbol, since, until)
     covers = [cover for order in orders if (cover := _cover(order, orders, until)) is not None]
-    edges = {until}
+    market = Market(symbol, trades, covers)
+    edges = {until, CONVERTED, NEXT_OPEN}
     edges.update(trade.at for trade in trades)
     edges.update(edge for cover in covers for edge in (cover.since, cover.until))
     longest = naked = NEVER
     moments = sorted(edge for edge in edges if edge <= until)
     for start, end in pairwise(moments):
-        if _uncovered(start, trades, covers) > ZERO:
+        if market.naked(start) > ZERO and not CONVERTED <= start < NEXT_OPEN:
             naked += end - start
             longest = max(longest, naked)
         else:
             naked = NEVER
-    return longest
+    short = [
+        f"sell order {order['id']} was {order['status']}: it found no shares"
+        for order in orders
+        if order["side"] == "sell" and order["status"] == "rejected"
+    ]
+    return Protection(longest, [*short, *market.too_much(moments)])
 
 
-def _uncovered(at: datetime, trades: Sequence[_Trade], covers: Sequence[_Cover]) -> Decimal:
-    """Right after an instant."""
-    held = sum((t.quantity if t.is_buy else -t.quantity for t in trades if t.at <= at), ZERO)
-    covered = ZERO
-    for cover in covers:
-        if cover.since <= at < cover.until:
-            sold = sum(
-                (t.quantity for t in trades if t.order_id == cover.order_id and t.at <= at), ZERO
-            )
-            covered += cover.quantity - sold
-    return held - covered
+@dataclass(frozen=True)
+class Market:
+    symbol: str
+    trades: Sequence[Trade]
+    covers: Sequence[Cover]
+
+    def naked(self, at: datetime) -> Decimal:
+        """Right after an instant."""
+        return self._held(at) - self._covered(at, outdated=False)
+
+    def too_much(self, moments: Sequence[datetime]) -> list[str]:
+        found = []
+        for at in moments:
+            held, covered = self._held(at), self._covered(at, outdated=False)
+            if held < ZERO:
+                found.append(f"{-held} shares more were sold than were held at {to_iso(at)}")
+            covered += self._covered(at, outdated=True) if covered else ZERO
+            if covered > held:
+                found.append(f"{covered} shares were for sale and {held} held at {to_iso(at)}")
+        return found[:1]
+
+    def _held(self, at: datetime) -> Decimal:
+        held = ZERO
+        for trade in self.trades:
+            if trade.at <= at:
+                shares = self._converted(trade) if trade.at < CONVERTED <= at else trade.quantity
+                held += shares if trade.is_buy else -shares
+        return held
+
+    def _covered(self, at: datetime, *, outdated: bool) -> Decimal:
+        """By orders of before the split, or by the others."""
+        covered = ZERO
+        for cover in self.covers:
+            is_outdated = self.symbol in SPLITS and cover.since < CONVERTED <= at
+            if cover.since <= at < cover.until and is_outdated is outdated:
+                sold = sum(
+                    t.quantity for t in self.trades if t.order_id == cover.order_id and t.at <= at
+                )
+                covered += cover.quantity - sold
+        return covered
+
+    def _converted(self, trade: Trade) -> Decimal:
+        split = SPLITS.get(self.symbol)
+        if split is None:
+            return trade.quantity
+        return trade.quantity * split.new_rate / split.old_rate
 
 
 def _cover(
     order: dict[str, Any], orders: Sequence[dict[str, Any]], until: datetime
-) -> _Cover | None:
+) -> Cover | None:
     if order["side"] != "sell":
         return None
     since = from_iso(order["submitted_at"])
@@ -89,7 +145,7 @@ def _cover(
         for name in ("canceled_at", "filled_at", "replaced_at", "expired_at", "failed_at")
         if order[name] is not None
     ]
-    return _Cover(order["id"], since, min([*ends, until]), Decimal(order["qty"]))
+    return Cover(order["id"], since, min([*ends, until]), Decimal(order["qty"]))
 
 
 def _is_leg(order: dict[str, Any], parent: dict[str, Any]) -> bool:
@@ -111,14 +167,14 @@ def _orders(url: str, symbol: str, since: datetime, until: datetime) -> list[dic
     return list(found.values())
 
 
-def _trades(url: str, symbol: str, since: datetime, until: datetime) -> list[_Trade]:
+def _trades(url: str, symbol: str, since: datetime, until: datetime) -> list[Trade]:
     query = {"direction": "asc", "page_size": str(ACTIVITIES_PAGE)}
     query |= {"after": to_iso(since), "until": to_iso(until + timedelta(seconds=1))}
     trades = []
     while True:
         page = _read(f"{url}/v2/account/activities/FILL", query)
         trades += [
-            _Trade(
+            Trade(
                 fill["order_id"],
                 from_iso(fill["transaction_time"]),
                 Decimal(fill["qty"]),

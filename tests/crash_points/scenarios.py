@@ -15,6 +15,7 @@ from tradewind.strategies.decision import Action
 from tradewind.strategies.protocol import MarketView, Wish
 
 from tests.crash_points.ground import OPEN, Ground
+from tests.crash_points.splits import BEFORE_OPEN, NEXT_OPEN, SPLITS, Split, convert, next_session
 
 # The first minute decided on: entries are allowed then.
 START = OPEN + 30 * MINUTE
@@ -30,12 +31,15 @@ PRICES = {
     "RISE": ("100", "100", "104"),
     # Falls through the stop of a position.
     "DROP": ("100", "100", "98"),
+    # Are split in the night; what they cost after it is in SPLITS.
+    "FORWARD": ("140",),
+    "REVERSE": ("100",),
 }
 
 
 def market() -> list[Bar]:
-    """Half an hour at the first price, then what PRICES say."""
-    bars = []
+    """Half an hour at the first price, then what PRICES say; for some a next session."""
+    bars = next_session()
     for symbol, prices in PRICES.items():
         for minute in range(-30, MINUTES):
             price = Decimal(prices[min(max(minute, 0), len(prices) - 1)])
@@ -101,6 +105,12 @@ def _order(ground: Ground, **body: str) -> None:
     answer.raise_for_status()
 
 
+def _convert_and_trade_slowly(ground: Ground) -> None:
+    """The stop in old units, which the first trade triggers, sells a share with each."""
+    convert(ground)
+    ground.exchange.control.limit_fills(Decimal(1))
+
+
 def _refuse_nothing(ground: Ground) -> None:
     """The next order, which may not be the sale, is not the one to be refused."""
     ground.exchange.control.clear_faults()
@@ -127,19 +137,38 @@ class Scenario:
     stop_price: Decimal | None = None  # where the stop has to rest in the end
     # An exit cancels the stop before it sells, and may have to wait for the confirmation.
     naked_undisturbed: timedelta = timedelta(seconds=8)
-    # The killed run is not the minute's cycle, which was lost, but the reconciliation after it.
+    # The killed run is not the minute's cycle, which was lost, but the reconciliation after it; of
+    # a position held over the night of a split, the reconciliation before the open.
     reconciles: bool = False
     by_hand: bool = False  # shares come and go by hand as well: what they earn is not ours
 
     @property
+    def split(self) -> Split | None:
+        """The one in the night between the setup and the killed run."""
+        return SPLITS.get(self.symbol)
+
+    @property
     def killed_minute(self) -> datetime:
         """The bar that the killed run decides on."""
-        return START + len(self.setup) * MINUTE
+        if self.split is None:
+            return START + len(self.setup) * MINUTE
+        return BEFORE_OPEN if self.reconciles else NEXT_OPEN
+
+    def minute_after(self, number: int) -> datetime:
+        """The bar that a run after the killed one decides on, counted from 1."""
+        if self.killed_minute == BEFORE_OPEN:
+            return NEXT_OPEN + (number - 1) * MINUTE
+        return self.killed_minute + number * MINUTE
 
 
 # What only the next run can see and repair.
 NEXT_RUN = timedelta(seconds=62)
+# What is naked at the open: no run came before the first one, which begins a minute and three
+# seconds after it and takes eight at most until its orders leave.
+FIRST_RUN = timedelta(seconds=60 + 3 + 8)
 _BOUGHT = (Action.ENTER,)
+# A run more, which records the fill of the entry.
+_HELD = (Action.ENTER, Action.HOLD)
 
 SCENARIOS = (
     Scenario(
@@ -185,5 +214,22 @@ SCENARIOS = (
     Scenario(
         "stop that fills", "DROP", (*_BOUGHT, Action.HOLD), Action.EXIT, Action.EXIT, None,
         held_undisturbed=False, held=False,
+    ),
+    Scenario(
+        "renew a stop before the open", "FORWARD", _HELD, Action.HOLD, Action.HOLD,
+        IntentKind.RENEW_STOP, held_undisturbed=True, held=True, before=convert,
+        stop_price=Decimal("19.70"), naked_undisturbed=timedelta(0), reconciles=True,
+    ),
+    Scenario(
+        # Of before a reverse split, for more shares than are held: the first run renews it.
+        "renew a stop after the open", "REVERSE", _HELD, Action.HOLD, Action.HOLD,
+        IntentKind.RENEW_STOP, held_undisturbed=True, held=True, before=convert,
+        stop_price=Decimal("295.50"), naked_undisturbed=FIRST_RUN,
+    ),
+    Scenario(
+        # Nobody reconciled before the open.
+        "renew a stop that sells", "FORWARD", _HELD, Action.HOLD, Action.HOLD,
+        IntentKind.RENEW_STOP, held_undisturbed=True, held=True,
+        before=_convert_and_trade_slowly, stop_price=Decimal("19.70"), naked_undisturbed=FIRST_RUN,
     ),
 )  # fmt: skip

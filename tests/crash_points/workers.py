@@ -17,6 +17,7 @@ from tests.crash_points.faults import FAULTS
 from tests.crash_points.ground import Ground
 from tests.crash_points.protection import NEVER
 from tests.crash_points.scenarios import PRICES, SCENARIOS, market
+from tests.crash_points.splits import factors
 
 _ground: Ground | None = None
 
@@ -95,7 +96,7 @@ def run_some(verdicts: Iterable[Verdict]) -> Report:
 
 
 def market_ground(folder: Path) -> Ground:
-    return Ground(folder, market(), sorted(PRICES))
+    return Ground(folder, market(), sorted(PRICES), factors())
 
 
 def _open_ground(folder: str) -> None:

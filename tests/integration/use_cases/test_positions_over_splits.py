@@ -219,6 +219,44 @@ def test_a_split_that_is_known_closes_the_position_the_evening_before(desk: Desk
     assert desk.stops() == []
 
 
+def test_what_the_old_stop_sells_before_any_snapshot_is_booked_in_new_units(
+    desk: Desk, ask: Ask
+) -> None:
+    """Nobody reconciled before the open, where the stop at over 600 sells a seventh at about 92."""
+    shares = bought(desk)
+    before = desk.books.holdings()["AAPL"]
+    desk.run(session_of(FRIDAY).last_bar - 2 * MINUTE)
+    desk.learn(replace(SPLIT, known_at=BEFORE_OPEN - timedelta(hours=1)))
+    desk.at(cycle_at(BEFORE_OPEN - MINUTE))
+    desk.process.control.split("AAPL", D(7), D(1))
+    desk.run(session_of(MONDAY).open)
+
+    after = desk.books.holdings()["AAPL"]
+    (position,) = desk.broker.positions()
+    assert (after.quantity, position.quantity) == (shares * 6, shares * 6)
+    ((quantity, price, earned),) = ask(
+        "SELECT fill_qty, fill_price, realised_pnl FROM trades WHERE side = 'sell'"
+    )
+    assert quantity == shares
+    assert earned.quantize(D("0.01")) == (quantity * price - before.cost / 7).quantize(D("0.01"))
+    assert ask(
+        "SELECT quantity_before, quantity_after, cost_before = cost_after FROM position_splits"
+    ) == [[shares, shares * 7, True]]
+    assert ask("SELECT count(*) FROM trades, position_splits WHERE timestamp >= seen_at") == [[1]]
+    assert desk.stops() == [(shares * 6, desk.stops()[0][1])]
+    assert desk.books.told("position_difference") == []
+
+
+def test_a_factor_that_the_broker_never_carried_out_keeps_no_execution_waiting(desk: Desk) -> None:
+    """A wrong one: the position is sold, and the books say so."""
+    bought(desk)
+    desk.run(session_of(FRIDAY).last_bar - 2 * MINUTE)
+    desk.learn(replace(SPLIT, known_at=BEFORE_OPEN - timedelta(hours=1)))
+    desk.run(session_of(MONDAY).open)  # at about 92 the stop at over 600 sells
+    assert desk.broker.positions() == []
+    assert desk.books.holdings()["AAPL"].quantity == 0
+
+
 def test_without_a_known_factor_the_new_quantity_is_a_difference(desk: Desk) -> None:
     """Nothing is guessed: the books stay, entries stop, people are told."""
     shares = bought(desk)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
@@ -190,6 +190,12 @@ class FactorTable:
 def new_york_date(start: datetime) -> date:
     """The New York date of a bar between 04:00 and 20:00 New York; ``start`` is aware UTC."""
     return (start - _NEW_YORK_DATE).date()
+
+
+def begin_of(day: date) -> datetime:
+    """The instant (aware UTC) from which on times are of a New York date; see
+    :func:`new_york_date`."""
+    return datetime.combine(day, time(tzinfo=UTC)) + _NEW_YORK_DATE
 
 
 def split_like(before: Decimal, after: Decimal) -> Fraction | None:

@@ -16,7 +16,8 @@ _DIGITS = Context(prec=28)
 @dataclass(frozen=True, slots=True)
 class PositionSplit:
     """A row of ``position_splits``: what a split (``new_rate`` shares for ``old_rate``) made of our
-    books. ``seen_at`` (aware UTC) is when the broker first showed the new units; splits of a symbol
+    books. ``seen_at`` (aware UTC) is when the broker first showed the new units, or the begin of
+    the day ``effective`` where executions showed them before a snapshot did; splits of a symbol
     that were seen at once carry the same quantities and costs: before and after all of them."""
 
     symbol: str

@@ -6,7 +6,7 @@ of our own orders are booked: holdings, trades, trade events and alerts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,12 +19,14 @@ from tradewind.alerts.rules import (
     alert_of_unbookable,
 )
 from tradewind.errors import InvalidInputError
+from tradewind.market.adjustment import new_york_date
 from tradewind.market.cycle import Cycle
 from tradewind.orders.fill_coverage import bookable, stand_ins
-from tradewind.orders.model import BrokerFill, BrokerOrder, OrderIntent
+from tradewind.orders.model import BrokerFill, BrokerOrder, BrokerState, OrderIntent, Side
 from tradewind.portfolio.accounting import apply_fill, flat, trade_of
 from tradewind.portfolio.model import Change, Holding
 from tradewind.tradelog.rules import event_of_trade, message_of_event
+from tradewind.use_cases.carry_out_splits import convert_before_booking
 from tradewind.use_cases.record_paper_trades import record_paper_trades
 from tradewind.use_cases.tell import tell
 from tradewind.use_cases.unit_of_work import Stores
@@ -64,11 +66,12 @@ class Booked:
 
 
 def book_fills(
-    stores: Stores, cycle: Cycle, as_of: datetime, news: FillNews, *, newest: bool
+    stores: Stores, cycle: Cycle, state: BrokerState, news: FillNews, *, newest: bool
 ) -> Booked:
-    """``as_of``: when the snapshot was read. ``newest``: no newer one was recorded; only then is it
-    judged what is missing."""
-    account = cycle.account
+    """``newest``: no newer snapshot than ``state`` was recorded; only then is it judged what is
+    missing, and whether the position has been split. Executions in the units of after a split stay
+    without a trade until it has, and are booked by a later snapshot that lists them."""
+    account, as_of = cycle.account, state.as_of
     told: dict[str, list[BrokerFill]] = {}
     for fill in news.told:
         if fill.execution_id in news.unknown:
@@ -103,8 +106,11 @@ def book_fills(
     _book(
         stores,
         cycle,
+        state,
         [fill for fill in news.told if fill.execution_id not in turned_away] + concluded,
         news,
+        unbooked,
+        newest=newest,
     )
     tell(
         stores,
@@ -114,7 +120,16 @@ def book_fills(
     return Booked(tuple(written), unbooked)
 
 
-def _book(stores: Stores, cycle: Cycle, fills: Sequence[BrokerFill], news: FillNews) -> None:
+def _book(
+    stores: Stores,
+    cycle: Cycle,
+    state: BrokerState,
+    fills: Sequence[BrokerFill],
+    news: FillNews,
+    unbooked: Mapping[str, Decimal],
+    *,
+    newest: bool,
+) -> None:
     """Fills of ours that have no trade yet into holdings, trades, trade events and alerts.
 
     Not only the new ones: one may have come before its order was known. Foreign fills are kept as
@@ -125,9 +140,21 @@ def _book(stores: Stores, cycle: Cycle, fills: Sequence[BrokerFill], news: FillN
         return
     intents = _intents_of(stores, {news.owners[fill.order_id] for fill in ours.values()})
     holdings = {holding.symbol: holding for holding in stores.holdings.all(cycle.account)}
+    converted, waiting = convert_before_booking(
+        stores,
+        cycle,
+        state,
+        list(holdings.values()),
+        list(ours.values()),
+        _carried_out_unbooked(ours.values(), unbooked, news.orders),
+        newest=newest,
+    )
+    holdings |= converted
     changes: list[Change] = []
     alerts: list[Alert] = []
     for fill in sorted(ours.values(), key=lambda fill: (fill.at, fill.execution_id)):
+        if fill.symbol in waiting and new_york_date(fill.at) >= waiting[fill.symbol]:
+            continue
         intent = intents[news.owners[fill.order_id]]
         before = holdings.get(fill.symbol) or flat(fill.symbol, intent.strategy)
         try:
@@ -143,6 +170,21 @@ def _book(stores: Stores, cycle: Cycle, fills: Sequence[BrokerFill], news: FillN
         by_stop = order is not None and order.order_type in _STOPS
         alerts.append(alert_of_sale(trade, before, by_stop=by_stop))
     _write(stores, cycle, changes, alerts)
+
+
+def _carried_out_unbooked(
+    fills: Iterable[BrokerFill], unbooked: Mapping[str, Decimal], orders: Mapping[str, BrokerOrder]
+) -> dict[str, Decimal]:
+    """Shares by symbol (sales below zero) that the broker has carried out and our books have not:
+    executions without a trade, and what orders say beyond them."""
+    shares: dict[str, Decimal] = {}
+    carried_out = [(fill.symbol, fill.side, fill.quantity) for fill in fills]
+    for order_id, left in unbooked.items():
+        carried_out.append((orders[order_id].symbol, orders[order_id].side, left))
+    for symbol, side, quantity in carried_out:
+        signed = quantity if side is Side.BUY else -quantity
+        shares[symbol] = shares.get(symbol, Decimal(0)) + signed
+    return shares
 
 
 def book_foreign_sales(stores: Stores, cycle: Cycle, symbols: Sequence[str]) -> set[str]:

@@ -2,21 +2,21 @@
 
 The broker converts the position before the open of the split's session and leaves orders as they
 are. Until a snapshot shows it converted, our books stay as they were, so that both sides always
-speak of the same shares.
+speak of the same shares; what was executed since waits so long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
 from tradewind.alerts.rules import alert_of_split
-from tradewind.market.adjustment import FactorTable, new_york_date
+from tradewind.market.adjustment import FactorTable, begin_of, new_york_date
 from tradewind.market.cycle import Cycle
-from tradewind.orders.model import BrokerState
+from tradewind.orders.model import BrokerFill, BrokerState
 from tradewind.portfolio.model import BookedQuantity, Holding
 from tradewind.portfolio.paper_trades import open_paper_trades
 from tradewind.portfolio.splits import PositionSplit, after_split, carried_out
@@ -38,39 +38,120 @@ def carry_out_splits(
     ]
     if not differing:
         return list(ours)
-    factors = stores.factors.table(differing)
-    done = carried_out(stores.position_splits.of(account, differing))
-    holdings: list[Holding] = []
-    splits: list[PositionSplit] = []
-    for before in stores.holdings.all(account):
-        steps = _outstanding(before, factors, state, done) if before.symbol in differing else []
-        after = after_split(before, _product(steps), brokers[before.symbol]) if steps else None
-        if after is not None:
-            holdings.append(after)
-            splits += _rows(before, after, steps, state.as_of)
-    if not holdings:
-        return list(ours)
-    stores.holdings.save(account, holdings, state.as_of)
-    stores.position_splits.add(account, splits)
-    if cycle.mode == "paper":
-        stores.paper_trades.save(open_paper_trades(account, holdings))
-    tell(stores, account, [alert_of_split(account, split, state.as_of) for split in splits])
-    quantities = {holding.symbol: holding.quantity for holding in holdings}
+    held = [holding for holding in stores.holdings.all(account) if holding.symbol in differing]
+    outstanding = _outstanding(stores, account, held, state.as_of)
+    seen_at = dict.fromkeys(outstanding, state.as_of)
+    converted = _carry_out(stores, cycle, state, held, brokers, outstanding, seen_at)
     return [
-        replace(one, quantity=quantities[one.symbol]) if one.symbol in quantities else one
+        replace(one, quantity=converted[one.symbol].quantity) if one.symbol in converted else one
         for one in ours
     ]
 
 
+def convert_before_booking(
+    stores: Stores,
+    cycle: Cycle,
+    state: BrokerState,
+    holdings: Sequence[Holding],
+    fills: Sequence[BrokerFill],
+    unbooked: Mapping[str, Decimal],
+    *,
+    newest: bool,
+) -> tuple[dict[str, Holding], dict[str, date]]:
+    """The holdings that had to be converted before ``fills`` are booked, by symbol; and for the
+    symbols whose split no snapshot has shown in the position yet the date it takes effect: fills
+    from then on are in other units than the books and have to wait.
+
+    ``fills``: executions without a trade; ``unbooked``: shares by symbol (sales below zero) that
+    the broker has carried out and our books have not. The broker's position holds these already, so
+    that it is compared without them; only the ``newest`` snapshot shows it. A position that was
+    never split, whatever the factor says, keeps nothing waiting.
+    """
+    newest_fill = {fill.symbol: new_york_date(fill.at) for fill in sorted(fills, key=_when)}
+    held = [
+        one
+        for one in holdings
+        if one.quantity > 0
+        and one.opened_at is not None
+        and new_york_date(one.opened_at) < newest_fill.get(one.symbol, date.min)
+    ]
+    if not held:
+        return {}, {}
+    outstanding = {
+        symbol: steps
+        for symbol, steps in _outstanding(stores, cycle.account, held, state.as_of).items()
+        if steps[0][0] <= newest_fill[symbol]
+    }
+    converted: dict[str, Holding] = {}
+    if newest:
+        brokers = {position.symbol: position.quantity for position in state.positions}
+        before = {
+            symbol: brokers.get(symbol, Decimal(0)) - unbooked.get(symbol, Decimal(0))
+            for symbol in outstanding
+        }
+        # The executions showed the new units before the snapshot did, and some may be told later.
+        seen_at = {symbol: begin_of(steps[-1][0]) for symbol, steps in outstanding.items()}
+        converted = _carry_out(stores, cycle, state, held, before, outstanding, seen_at)
+        unsplit = {one.symbol for one in held if before.get(one.symbol) == one.quantity}
+        outstanding = {s: steps for s, steps in outstanding.items() if s not in unsplit}
+    return converted, {s: steps[0][0] for s, steps in outstanding.items() if s not in converted}
+
+
+def _when(fill: BrokerFill) -> datetime:
+    return fill.at
+
+
+def _carry_out(
+    stores: Stores,
+    cycle: Cycle,
+    state: BrokerState,
+    held: Sequence[Holding],
+    brokers: Mapping[str, Decimal],
+    outstanding: Mapping[str, Sequence[tuple[date, Fraction]]],
+    seen_at: Mapping[str, datetime],
+) -> dict[str, Holding]:
+    """What became of the holdings that the broker's quantities show converted, by symbol."""
+    account = cycle.account
+    converted: dict[str, Holding] = {}
+    splits: list[PositionSplit] = []
+    for before in held:
+        steps = outstanding.get(before.symbol)
+        after = after_split(before, _product(steps), brokers[before.symbol]) if steps else None
+        if steps and after is not None:
+            converted[before.symbol] = after
+            splits += _rows(before, after, steps, seen_at[before.symbol])
+    if converted:
+        stores.holdings.save(account, list(converted.values()), state.as_of)
+        stores.position_splits.add(account, splits)
+        if cycle.mode == "paper":
+            stores.paper_trades.save(open_paper_trades(account, list(converted.values())))
+        tell(stores, account, [alert_of_split(account, split, state.as_of) for split in splits])
+    return converted
+
+
 def _outstanding(
-    holding: Holding, factors: FactorTable, state: BrokerState, done: set[tuple[str, date]]
+    stores: Stores, account: str, held: Sequence[Holding], as_of: datetime
+) -> dict[str, list[tuple[date, Fraction]]]:
+    """The splits that the books have not carried out, by symbol, oldest first; no empty ones."""
+    symbols = [holding.symbol for holding in held]
+    factors = stores.factors.table(symbols)
+    done = carried_out(stores.position_splits.of(account, symbols))
+    return {
+        holding.symbol: steps
+        for holding in held
+        if (steps := _steps(holding, factors, as_of, done))
+    }
+
+
+def _steps(
+    holding: Holding, factors: FactorTable, as_of: datetime, done: set[tuple[str, date]]
 ) -> list[tuple[date, Fraction]]:
     if holding.opened_at is None:
         return []
-    opened, today = new_york_date(holding.opened_at), new_york_date(state.as_of)
+    opened, today = new_york_date(holding.opened_at), new_york_date(as_of)
     return [
         (effective, factor)
-        for effective, factor in factors.steps(holding.symbol, opened, today, state.as_of)
+        for effective, factor in factors.steps(holding.symbol, opened, today, as_of)
         if (holding.symbol, effective) not in done
     ]
 

@@ -78,7 +78,7 @@ def record_snapshot(stores: Stores, cycle: Cycle, state: BrokerState) -> Recorde
     )
     shown = list({o.order_id: news.orders.get(o.order_id, o) for o in state.orders}.values())
     resolved = _resolve(stores, account, shown, state)
-    booked = book_fills(stores, cycle, state.as_of, news, newest=newest)
+    booked = book_fills(stores, cycle, state, news, newest=newest)
     activities = stores.activities.add(account, state.activities, state.as_of)
     check_cash(stores, account, state, booked.new, activities, newest=newest)
     look_up: list[str] = []

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import prod
 
-from tradewind.market.adjustment import FactorTable, divided, new_york_date
+from tradewind.market.adjustment import FactorTable, begin_of, divided, new_york_date
 from tradewind.market.cycle import Cycle
 from tradewind.market.ports import DailyBar
 from tradewind.market.session_table import SessionTable
@@ -23,8 +23,6 @@ from tradewind.portfolio.model import Holding
 from tradewind.portfolio.splits import priced_after_split
 from tradewind.use_cases.unit_of_work import Stores
 
-# A New York date begins, as far as trading is concerned, at 05:00 UTC (see new_york_date).
-_DAY_BEGINS = time(5, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -110,7 +108,7 @@ def _highs(
         since = holding.opened_at.replace(second=0, microsecond=0)
         found = steps.get(symbol, ())
         for place, (effective, _) in enumerate(found):
-            begins = datetime.combine(effective, _DAY_BEGINS)
+            begins = begin_of(effective)
             stretches.append((symbol, since, begins - _MINUTE))
             levels.append(prod((factor for _, factor in found[place:]), start=Fraction(1)))
             since = begins
