@@ -163,9 +163,9 @@ class Scenario:
 
 # What only the next run can see and repair.
 NEXT_RUN = timedelta(seconds=62)
-# What is naked at the open: no run came before the first one, which begins a minute and three
-# seconds after it and takes eight at most until its orders leave.
-FIRST_RUN = timedelta(seconds=60 + 3 + 8)
+# What is naked at the open: no run came before the first one, so that the four seconds count which
+# a run takes to begin and to read. Between two runs they cancel out.
+FIRST_RUN = timedelta(seconds=4 + 60 + 8)
 _BOUGHT = (Action.ENTER,)
 # A run more, which records the fill of the entry.
 _HELD = (Action.ENTER, Action.HOLD)
