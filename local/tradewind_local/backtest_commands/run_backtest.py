@@ -9,6 +9,7 @@ from tradewind.backtest.engine import backtest
 from tradewind.backtest.linter import findings
 from tradewind.backtest.metrics import summarise
 from tradewind.backtest.outcome import Outcome
+from tradewind.backtest.settings import BacktestSettings, FillConvention
 from tradewind.market.session_table import default_table
 from tradewind.strategies.protocol import Strategy
 
@@ -21,12 +22,15 @@ from tradewind_local.backtest_commands.bars_options import (
 )
 from tradewind_local.backtest_commands.data_words import data_sentences, labels_of
 from tradewind_local.backtest_commands.payload import backtest_payload
+from tradewind_local.backtest_commands.second_process import meanwhile
 from tradewind_local.backtest_commands.settings_options import SettingsOptions, settings_of
 from tradewind_local.backtest_commands.strategy_options import PARAMETERS, strategy_of
 from tradewind_local.backtest_commands.terminal import print_backtest, print_heading
 from tradewind_local.bars.progress import console_for_output, say
 from tradewind_local.json_file import write_json_file
 from tradewind_local.output_file import write_output_file
+
+_SHORT_PASS = BacktestSettings.of(FillConvention.NEXT_OPEN)
 
 
 def run_backtest(
@@ -45,8 +49,10 @@ def run_backtest(
     settings = settings_of(typed)
     check_bars(files, settings.fill, json_file, report_file)
     loaded = load(files, strategy.bars_needed)
-    # The first run waits for compiled code to be there; the second one's time is the engine's.
-    backtest(loaded.arrays, strategy, settings)
+    # The first run waits for compiled code to be there; the second one's time is the engine's. The
+    # figures of metrics are compiled beside the longest pass, in a run that has the short one.
+    with meanwhile(lambda: summarise(backtest(loaded.arrays, strategy, _SHORT_PASS))):
+        backtest(loaded.arrays, strategy, settings)
     outcome = backtest(loaded.arrays, strategy, settings)
     metrics = summarise(outcome)
     cases = _cost_cases(loaded, strategy, outcome)
