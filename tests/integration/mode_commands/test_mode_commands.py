@@ -52,7 +52,16 @@ def a_good_month(database: PostgresDatabase) -> None:
             stores.trades.add(ACCOUNT, [a_trade(f"x-{number}", intent_id=name)])
             stores.divergences.save(
                 SessionDivergence(
-                    ACCOUNT, session.date, "paper", D(100_000), D("21.50"), 3, 0, 0, "nothing"
+                    ACCOUNT,
+                    session.date,
+                    "paper",
+                    D(100_000),
+                    D(-43 if number else 43),
+                    D(1),
+                    3,
+                    0,
+                    0,
+                    "nothing",
                 )
             )
             stores.cycles.decided(ACCOUNT, session.open, session.date, f"run-{number}")
@@ -103,7 +112,9 @@ def test_what_was_good_enough_is_shown_and_then_approved_once(
     hand.parameters["TradingMode"] = "live"
     code, report = report_of(hand, "golive", "--database", url)
     assert (code, report["passed"], report["approved"]) == (0, True, False)
-    assert report["demands"][3]["shown"] == "0.43 % over 20 sessions"
+    assert report["demands"][3]["shown"] == (
+        f"mean 0.04 %, worst 0.04 % on {SESSIONS[0].date}, over 20 sessions"
+    )
     assert 'the check passes: tradewind golive --approve --why "..."' in report["said"]
     assert ask("SELECT count(*) FROM live_approvals") == [[0]]
 
@@ -118,7 +129,7 @@ def test_what_was_good_enough_is_shown_and_then_approved_once(
     code, report = report_of(hand, *approve, "--who", "bob", "--yes")
     assert (code, report["newly"], report["approval"]["who"]) == (0, False, "ada")
     assert ask("SELECT who, why, sessions, round_trips, divergence FROM live_approvals") == [
-        ["ada", "four clean weeks", 20, 50, D("0.0043")]
+        ["ada", "four clean weeks", 20, 50, D("0.00043")]
     ]
 
 

@@ -48,7 +48,7 @@ from tests.integration.postgres.test_splits import A_SPLIT, A_SUSPICION
 
 Connected = Callable[[str], PostgresDatabase]
 
-AN_APPROVAL = LiveApproval(ACCOUNT, 1, "anna", "a good month", OPEN, 20, 50, Decimal(0))
+AN_APPROVAL = LiveApproval(ACCOUNT, 1, "anna", "a good month", OPEN, 20, 50, Decimal(0), Decimal(0))
 A_RUN = PaperRun(ACCOUNT, "sma", "AAPL", 1, RunState.STOPPED, "anna", "odd prices", OPEN)
 A_POSITION_SPLIT = PositionSplit(
     "AAPL",

@@ -14,12 +14,12 @@ from tradewind.market.session import Session
 from tradewind.orders.model import IntentKind, Side
 from tradewind.reports.ports import (
     DecidedSymbol,
-    PaperDivergence,
     Period,
     ReferenceRecords,
     SessionDivergence,
 )
 from tradewind.risk.equity import first_mark
+from tradewind.risk.going_live import SessionDistance
 from tradewind.risk.locks import Lock
 from tradewind.strategies.decision import Action
 
@@ -154,7 +154,7 @@ def test_an_account_without_anything(connected: Connected) -> None:
 def a_divergence(days: int, difference: str | None, **changes: Any) -> SessionDivergence:
     one = SessionDivergence(
         ACCOUNT, SESSION + days * DAY, "paper", D(10_000),
-        None if difference is None else D(difference), 1, 0, 0, "",
+        None if difference is None else D(difference), D(1), 1, 0, 0, "",
     )  # fmt: skip
     return replace(one, **changes)
 
@@ -170,7 +170,13 @@ def traded_on(database: PostgresDatabase, *days: int, mode: str = "paper") -> No
             book(stores, [fill], {fill.order_id: name})
 
 
-NEVER = PaperDivergence(None, 0, (SESSION,))
+def distance(days: int, fraction: str | None, share: str = "1") -> SessionDistance:
+    return SessionDistance(
+        SESSION + days * DAY, None if fraction is None else D(fraction), D(share)
+    )
+
+
+NEVER = [distance(0, None, "0")]
 
 
 def test_the_divergence_of_all_sessions_on_paper(
@@ -182,43 +188,54 @@ def test_the_divergence_of_all_sessions_on_paper(
     told = [
         a_divergence(0, "50"),
         a_divergence(1, "-90", equity=D(20_000)),
-        a_divergence(2, None, remarks="the session: the broker was not read"),
+        a_divergence(2, None, remarks="the session: the broker was not read", share=D(0)),
         a_divergence(3, "9999", mode="live"),
-        a_divergence(4, "9999"),  # nothing was traded
+        # nothing was traded on paper:
+        a_divergence(4, "0", matched=0),  # nor in the backtest
+        a_divergence(5, "0"),  # what was held overnight was kept by both
+        a_divergence(6, "-20", matched=0, only_backtest=1),
+        a_divergence(7, "0", matched=0, only_backtest=1, share=D("0.5")),  # it earned nothing
+        a_divergence(8, "30"),  # what was held overnight was sold by the backtest
+        a_divergence(9, None, share=D(0)),  # nobody knows
+        a_divergence(10, None, mode=None, share=D(0)),
     ]
     for one in (*told, *told):  # told twice it is the same
         with writing.transaction() as stores:
             stores.divergences.save(one)
     with connected("tw_govern").transaction() as stores:
         found = stores.divergences.on_paper()
-    # 50 of 10,000 and -90 of 20,000
-    assert (found.fraction, found.compared) == (D("0.0005"), 2)
-    assert found.open_sessions == (SESSION + 2 * DAY,)
+    assert found == [
+        distance(0, "0.005"), distance(1, "-0.0045"), distance(2, None, "0"),
+        distance(6, "-0.002"), distance(7, "0", "0.5"), distance(8, "0.003"),
+        distance(9, None, "0"),
+    ]  # fmt: skip
 
 
-def test_a_session_whose_trades_were_all_left_out_was_not_compared(
-    connected: Connected, database: PostgresDatabase
+@pytest.mark.parametrize("equity", [None, D(0)])
+def test_without_equity_nothing_was_compared(
+    connected: Connected, database: PostgresDatabase, equity: D | None
 ) -> None:
-    """Symbols that nobody traded agree with their backtest, which says nothing of those traded."""
-    traded_on(database, 0, 1)
+    traded_on(database, 0)
     with connected("tw_report").transaction() as stores:
-        stores.divergences.save(a_divergence(0, "0", matched=0))
-        stores.divergences.save(a_divergence(1, "-20", matched=0, only_live=1))
+        stores.divergences.save(a_divergence(0, "7", equity=equity))
     with database.transaction() as stores:
-        found = stores.divergences.on_paper()
-    assert found == PaperDivergence(D("-0.002"), 1, (SESSION,))
+        (found,) = stores.divergences.on_paper()
+    assert found.fraction is None
 
 
-@pytest.mark.parametrize("difference", ["10", None])
+@pytest.mark.parametrize(
+    ("difference", "mode"), [("10", "paper"), (None, "paper"), ("10", "live"), ("10", None)]
+)
 def test_a_report_made_again_replaces_what_was_kept(
-    connected: Connected, database: PostgresDatabase, difference: str | None
+    connected: Connected, database: PostgresDatabase, difference: str | None, mode: str | None
 ) -> None:
     traded_on(database, 0)
     with database.transaction() as stores:
         assert stores.divergences.on_paper() == NEVER
-    for one in (a_divergence(0, "7"), a_divergence(0, difference)):
+    for one in (a_divergence(0, "7"), a_divergence(0, difference, mode=mode)):
         with connected("tw_report").transaction() as stores:
             stores.divergences.save(one)
     with database.transaction() as stores:
         found = stores.divergences.on_paper()
-    assert found == (NEVER if difference is None else PaperDivergence(D("0.001"), 1, ()))
+    stale = difference is None or mode != "paper"
+    assert [one.fraction for one in found] == ([None] if stale else [D("0.001")])

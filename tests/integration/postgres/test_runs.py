@@ -124,7 +124,7 @@ def test_what_people_allowed_and_how_live_trading_went_is_read_with_it(
     days = default_table().between(SESSION - timedelta(days=6), SESSION - timedelta(days=1))[-4:]
     question = replace(A_QUESTION, ramp=days)
     approved = days[0].open + timedelta(hours=2)
-    approval = LiveApproval(ACCOUNT, 1, "anna", "a good month", approved, 20, 50, D("0.004"))
+    approval = LiveApproval(ACCOUNT, 1, "anna", "a good month", approved, 20, 50, D("0.004"), D(0))
     lowered = SwitchChange(
         ACCOUNT, 1, SwitchState.REDUCING, SwitchState.ACTIVE, "bert", "odd", days[2].open
     )

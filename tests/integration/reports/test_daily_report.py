@@ -15,10 +15,12 @@ from tradewind.errors import InvalidInputError
 from tradewind.market.session_table import default_table
 from tradewind.orders.model import IntentKind, Side
 from tradewind.reports.daily import DailyReport
+from tradewind.reports.ports import SessionDivergence
 from tradewind.strategies.sma_crossover import SmaCrossover
 from tradewind.use_cases.daily_report import due_session, make_report, store_report
 from tradewind.use_cases.reference_backtest import Deployed
 
+from tests.integration.conftest import Ask
 from tests.integration.postgres.rows import (
     ACCOUNT,
     MINUTE,
@@ -33,7 +35,9 @@ from tests.integration.postgres.rows import (
     an_intent,
     an_order,
     tell_orders,
+    uuid_of,
 )
+from tests.integration.postgres.test_decisions import DECISION
 from tests.integration.postgres.test_report_reads import book
 
 Connected = Callable[[str], PostgresDatabase]
@@ -140,6 +144,24 @@ def test_stored_twice_it_is_the_same(traded: PostgresDatabase, connected: Connec
     content, content_type = first["reports/paper/2020-11-12.json"]
     assert content_type == "application/json"
     assert json.loads(content)["trades"][0]["profit_loss"] == "-18.8"
+
+
+def test_a_report_made_again_leaves_nothing_of_the_one_before(
+    traded: PostgresDatabase, connected: Connected, ask: Ask
+) -> None:
+    """Traded in two modes after all: what an earlier report found of the session is no evidence."""
+    told = SessionDivergence(
+        ACCOUNT, SESSION, "paper", D(100_000), D("0.01"), D(1), 1, 0, 0, "an earlier report"
+    )
+    with traded.transaction() as stores:
+        stores.divergences.save(told)
+        stores.decisions.save([
+            replace(DECISION, decision_id=uuid_of(mode), mode=mode) for mode in ("paper", "live")
+        ])  # fmt: skip
+    store_report(reported(connected), Shelf(), connected("tw_report"))
+    assert ask("SELECT mode FROM session_divergences") == [[None]]
+    with traded.transaction() as stores:
+        assert [one.fraction for one in stores.divergences.on_paper()] == [None]
 
 
 REFUSED = [

@@ -227,7 +227,7 @@ def test_a_minute_takes_ten_statements_whatever_the_number_of_symbols(
         stores.bars.upsert(bars, [True] * len(bars), cycle.bar_time)
         stores.factors.learn([SplitFactor("AAPL", session.date, D(2), D(1), OPEN)])
         stores.trading_modes.approve(
-            LiveApproval("paper", 1, "anna", "a good month", OPEN, 20, 50, D(0))
+            LiveApproval("paper", 1, "anna", "a good month", OPEN, 20, 50, D(0), D(0))
         )
     books.sync(
         state(

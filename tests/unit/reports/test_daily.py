@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from tradewind.alerts.model import Alert
 from tradewind.market.bar import Bar
+from tradewind.portfolio.executions import Execution
 from tradewind.portfolio.round_trips import closed_out, round_trips
 from tradewind.reports.daily import DailyReport, compared, daily_report, judged
 from tradewind.reports.divergence import Reference, Remark
@@ -194,6 +195,35 @@ def test_a_backtest_of_the_session_is_compared() -> None:
         "Of 780 decisions in them 777 had",
     ):
         assert wanted in said, wanted
+
+
+SHARES = [
+    # (executions, symbols compared, symbols left out, the part that was compared)
+    ("all that was traded", [bought(10, "100")], {"AAPL"}, {"MSFT"}, "1"),
+    ("by value, bought or sold", [bought(10, "100"), sold(10, "100"),
+                                  bought(20, "50", symbol="MSFT")], {"AAPL"}, {"MSFT"}, "0.6666"),
+    ("nothing of what was traded", [bought(1, "9", symbol="MSFT")], {"AAPL"}, {"MSFT"}, "0"),
+    ("nothing was traded: by symbols", [], {"AAPL"}, {"MSFT", "KO", "IBM"}, "0.25"),
+    ("no symbol was decided on", [], set(), set(), "0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("executions", "symbols", "left_out", "share"),
+    [row[1:] for row in SHARES],
+    ids=[str(row[0]) for row in SHARES],
+)
+def test_how_much_of_the_session_was_compared(
+    executions: list[Execution], symbols: set[str], left_out: set[str], share: str
+) -> None:
+    reference = Reference("paper", [], frozenset(symbols), left_out=frozenset(left_out))
+    prices = {"AAPL": D(100), "MSFT": D(50)}
+    report = daily_report("paper", PERIOD, records(executions, last_price=prices), reference)
+    assert report.compared_share == D(share)
+    assert D(report.as_payload()["divergence"]["share"]) == D(share)
+    assert f"{D(share) * 100:.0f} % of the session" in words(report)
+    without = daily_report("paper", PERIOD, records(executions, last_price=prices), NO_BACKTEST)
+    assert without.compared_share == 0
 
 
 def test_what_is_open_is_valued_on_both_sides() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -13,16 +13,26 @@ from tradewind.portfolio.differences import QuantityDifference
 from tradewind.risk.going_live import (
     LiveRequest,
     LiveThresholds,
-    MeasuredDivergence,
     OpenAlert,
     PaperEvidence,
+    SessionDistance,
     check_going_live,
 )
 
 NOW = datetime(2020, 12, 14, 22, 0, tzinfo=UTC)
 ACTIVE, REDUCING, HALTED = SwitchState.ACTIVE, SwitchState.REDUCING, SwitchState.HALTED
-NEAR = MeasuredDivergence(20, D("0.01"))
-ENOUGH = PaperEvidence(sessions=20, round_trips=50, divergence=NEAR)
+FIRST = date(2020, 11, 2)
+
+
+def distances(*fractions: str | None, share: str = "1") -> list[SessionDistance]:
+    return [
+        SessionDistance(FIRST + timedelta(days=n), None if one is None else D(one), D(share))
+        for n, one in enumerate(fractions)
+    ]
+
+
+NEAR = distances(*["0.001", "-0.001"] * 10)
+ENOUGH = PaperEvidence(sessions=20, round_trips=50, distances=NEAR)
 
 
 def request(**changes: Any) -> LiveRequest:
@@ -39,8 +49,8 @@ def change(days: float, to: SwitchState = REDUCING, previous: SwitchState = ACTI
     return SwitchChange("paper", 1, to, previous, "alarm", "three runs failed", at)
 
 
-def measured(divergence: MeasuredDivergence | None) -> dict[str, Any]:
-    return {"evidence": replace(ENOUGH, divergence=divergence)}
+def measured(distances: list[SessionDistance]) -> dict[str, Any]:
+    return {"evidence": replace(ENOUGH, distances=distances)}
 
 
 DIFFERENCE = QuantityDifference("AAPL", D(10), D(11), NOW)
@@ -51,12 +61,20 @@ CASES = [
     ("deployed for shadow", {"mode": "shadow"}, "mode shadow"),
     ("a session short", {"evidence": replace(ENOUGH, sessions=19)}, "19 sessions"),
     ("a round trip short", {"evidence": replace(ENOUGH, round_trips=49)}, "49 positions"),
-    ("no divergence measured", measured(None), "was not measured"),
-    ("no session compared", measured(MeasuredDivergence(0, D(0))), "was not measured"),
-    ("a compared session short", measured(MeasuredDivergence(19, D(0))), "19 sessions on paper"),
-    ("a hair too far from the backtest", measured(replace(NEAR, fraction=D("0.0101"))), "1.01 %"),
-    ("as far below it", measured(replace(NEAR, fraction=D("-0.0101"))), "-1.01 %"),
-    ("below it, and near enough", measured(replace(NEAR, fraction=D("-0.01"))), None),
+    ("no divergence measured", measured([]), "was not measured"),
+    ("no session compared", measured(distances(*[None] * 20)), "was not measured"),
+    ("all compared in part", measured(distances(*["0"] * 20, share="0.8999")), "was not measured"),
+    ("compared for the most part", measured(distances(*["0"] * 20, share="0.9")), None),
+    ("a compared session short", measured(distances(*["0"] * 19, None)), "19 sessions on paper"),
+    ("a session compared in part short",
+     measured([*distances(*["0"] * 19), *distances("0", share="0.5")]), "19 sessions on paper"),
+    # in sum they are as good as nothing
+    ("5 % up, 5 % down", measured(distances(*["0.05", "-0.05"] * 10)), "lies 5.00 % of equity"),
+    ("a hair too far on average", measured(distances(*["0.0011", "-0.0011"] * 10)),
+     "0.11 % of equity from its backtest on average, allowed are 0.10 %"),
+    ("one session at the bound", measured(distances("-0.005", *["0"] * 19)), None),
+    ("one session beyond it", measured(distances("0", "-0.0051", *["0"] * 18)),
+     "lies -0.51 % on 2020-11-03 away, allowed are 0.50 %"),
     ("an open alert of severity 4", {"evidence": replace(ENOUGH, open_alerts=(alert(4),))},
      "position_difference of 2020-12-11T22:00:00Z"),
     ("an open alert of severity 3", {"evidence": replace(ENOUGH, open_alerts=(alert(3),))}, None),
@@ -85,7 +103,7 @@ def test_what_is_missing(changes: dict[str, Any], missing: str | None) -> None:
 
 def test_everything_that_is_missing_is_told_at_once() -> None:
     nothing = LiveRequest(
-        "paper", PaperEvidence(0, 0, None, (alert(5),)), (DIFFERENCE,), REDUCING, (change(1),)
+        "paper", PaperEvidence(0, 0, (), (alert(5),)), (DIFFERENCE,), REDUCING, (change(1),)
     )
     verdict = check_going_live(nothing, NOW)
     assert len(verdict.missing) == len(verdict.demands) == 8
@@ -101,17 +119,20 @@ def test_a_demand_that_is_met_shows_its_figure_too() -> None:
     assert [(one.shown, one.needed) for one in verdict.demands[1:5]] == [
         ("20", "at least 20"),
         ("50", "at least 50"),
-        ("1.00 % over 20 sessions", "at most 1.00 % of equity, over at least 20 sessions"),
+        (
+            "mean 0.10 %, worst 0.10 % on 2020-11-02, over 20 sessions",
+            "mean at most 0.10 %, worst at most 0.50 % of equity, over at least 20 sessions",
+        ),
         ("0 open", "none of severity 4 and above"),
     ]
     assert all(one.met for one in verdict.demands)
-    some = replace(ENOUGH, divergence=replace(NEAR, not_compared=2))
+    some = replace(ENOUGH, distances=[*NEAR, *distances(None), *distances("1", share="0.2")])
     shown = check_going_live(request(evidence=some), NOW).demands[3].shown
-    assert shown == "1.00 % over 20 sessions, 2 not compared"
+    assert shown.endswith("over 20 sessions, 2 not compared")
 
 
 def test_the_demands_can_be_changed() -> None:
     less = LiveThresholds(sessions=1, round_trips=0)
-    shown = request(evidence=PaperEvidence(1, 0, MeasuredDivergence(1, D(0))))
+    shown = request(evidence=PaperEvidence(1, 0, distances("0")))
     assert check_going_live(shown, NOW, less).passed
     assert not check_going_live(shown, NOW).passed

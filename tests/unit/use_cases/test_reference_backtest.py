@@ -285,9 +285,35 @@ def test_a_position_over_a_split_is_left_out_and_the_rest_compared() -> None:
     found = reference(known, reads, both, NEXT_DAY, OVERNIGHT)
     assert [one.what for one in found.not_compared] == ["AAPL"]
     assert "split" in found.not_compared[0].why
-    assert found.symbols == {"MSFT"}
+    assert (found.symbols, found.left_out) == ({"MSFT"}, {"AAPL"})
     # The shares that are not compared count as cash, and are named.
     assert [one.what for one in found.unlike] == ["AAPL"]
+
+
+LEARNT = [
+    # (case, minutes after the open at which it was told, first session at the new price, named)
+    ("before the open", -1, FULL_DAY, False),
+    ("in the session", 120, FULL_DAY, True),
+    ("after the close", 391, FULL_DAY, False),
+    ("in the session, of tomorrow", 120, NEXT_DAY, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("told_at", "effective", "named"), [row[1:] for row in LEARNT], ids=[row[0] for row in LEARNT]
+)
+def test_a_split_that_was_told_in_the_session_is_named(
+    told_at: int, effective: Session, named: bool
+) -> None:
+    """A correction, or a jump answered by hand: trading saw other bars until then."""
+    strategy, before = told([30]), CALENDAR.previous(FULL_DAY.date)
+    bars = [*day({}, session=before), *day({})]
+    known, reads = records_of(bars, live(bars, strategy, FULL_DAY, rules=SMALL), FULL_DAY)
+    one = SplitFactor("AAPL", effective.date, D(1), D(1), at(told_at))
+    reads.more = replace(reads.more, factors=FactorTable([one]))
+    found = reference(known, reads, {"AAPL": strategy})
+    assert [remark.what for remark in found.unlike] == (["AAPL"] if named else [])
+    assert not named or "told at 2020-11-12T16:30:00Z" in found.unlike[0].why
 
 
 def test_what_is_held_and_not_compared_counts_for_the_size_of_the_rest() -> None:

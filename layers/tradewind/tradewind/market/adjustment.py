@@ -131,6 +131,20 @@ class FactorTable:
             if (found := self.steps(symbol, today, following, known_by))
         }
 
+    def learnt(
+        self, symbol: str, after: date, until: date, since: datetime, known_by: datetime
+    ) -> datetime | None:
+        """When the newest factor with after < effective <= until was learnt, if that was in
+        ``since`` < time <= ``known_by``: before that, its bars were seen otherwise."""
+        return max(
+            (
+                factor.known_at
+                for factor in self._factors.get(symbol, ())
+                if after < factor.effective <= until and since < factor.known_at <= known_by
+            ),
+            default=None,
+        )
+
     def is_suspected(self, symbol: str, after: date, until: date, known_by: datetime) -> bool:
         """Whether a jump between the two sessions (``until`` included) was suspected to be a split
         and no factor has answered it yet."""

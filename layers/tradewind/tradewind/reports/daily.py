@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from tradewind.alerts.model import Alert
@@ -50,6 +50,7 @@ from tradewind.reports.shortfall import (
 )
 
 _BASIS_POINTS = Decimal(10_000)
+_SHARE = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,20 @@ class DailyReport:
         return self.divergence.total / self.statement.equity_before * _BASIS_POINTS
 
     @property
+    def compared_share(self) -> Decimal:
+        """The part of the session that was compared, from 0 to 1: of the value bought and sold, or
+        of the symbols decided on where nothing was traded (a backtest may have)."""
+        if self.divergence is None:
+            return Decimal(0)
+        compared = self.reference.symbols
+        traded = sum((one.notional for one in self.executions), Decimal(0))
+        if traded:
+            part = sum((x.notional for x in self.executions if x.symbol in compared), Decimal(0))
+            return (part / traded).quantize(_SHARE, ROUND_DOWN)
+        decided = len(compared | self.reference.left_out)
+        return (Decimal(len(compared)) / max(decided, 1)).quantize(_SHARE, ROUND_DOWN)
+
+    @property
     def gap_loss(self) -> Decimal:
         """What the market jumped over beyond the stops of the closed round trips; USD."""
         return sum((one.trip.gap_loss for one in self.trades), Decimal(0))
@@ -191,6 +206,7 @@ class DailyReport:
         return {
             "compared": one is not None,
             "symbols": sorted(reference.symbols),
+            "share": plain(self.compared_share),
             "decisions": reference.decisions,
             "decisions_alike": reference.alike,
             "not_compared": plain(reference.not_compared),

@@ -118,9 +118,10 @@ class Reference:
     ``mode``: what the session was traded in; None: in none, or in several. ``trades``: the
     backtest's round trips, what is open at the end valued at the last price; None: there was
     no backtest, and ``not_compared`` says why. ``symbols``: those that were compared.
-    ``not_compared``: what was left out on both sides. ``unlike``: what the backtest did not know;
-    its effect is part of the difference. ``decisions``: of live trading, in these symbols;
-    ``alike``: those with the backtest's action and reason code.
+    ``not_compared``: what was left out on both sides, and why. ``unlike``: what the backtest did
+    not know; its effect is part of the difference. ``decisions``: of live trading, in these
+    symbols; ``alike``: those with the backtest's action and reason code. ``left_out``: the other
+    symbols that were decided on.
     """
 
     mode: str | None
@@ -130,6 +131,7 @@ class Reference:
     unlike: Sequence[Remark] = ()
     decisions: int = 0
     alike: int = 0
+    left_out: frozenset[str] = frozenset()
 
 
 def divergence(live: Sequence[ComparedTrade], backtest: Sequence[ComparedTrade]) -> Divergence:

@@ -36,7 +36,8 @@ def _figure(report: DailyReport) -> str:
         else f"Divergence: {points:+.2f} basis points of the equity at the previous close."
     )
     return (
-        f"<p>{figure} Compared were {escape(', '.join(sorted(reference.symbols)))}. Of "
+        f"<p>{figure} Compared were {escape(', '.join(sorted(reference.symbols)))}: "
+        f"{report.compared_share * 100:.0f} % of the session. Of "
         f"{reference.decisions} decisions in them {reference.alike} had the backtest's action and "
         "reason.</p>"
     )

@@ -18,6 +18,7 @@ from tradewind.portfolio.splits import PositionSplit
 from tradewind.portfolio.statement import CashFlow, ClosedDay, EquityReading
 from tradewind.risk.closed_trips import RecentTrade
 from tradewind.risk.equity import EquityMark
+from tradewind.risk.going_live import SessionDistance
 from tradewind.risk.locks import Lock
 
 # The last runs of a session record their news within that time after the close.
@@ -176,37 +177,30 @@ class ReportReads(Protocol):
 @dataclass(frozen=True, slots=True)
 class SessionDivergence:
     """How far a session's profit lay from its backtest's: ``difference`` (live less backtest, USD;
-    None where nothing was compared) of ``equity`` (USD at the previous close). ``remarks``: what
-    was not compared and what only one side knew, in a line."""
+    None where nothing was compared) of ``equity`` (USD at the previous close; None where the broker
+    was not read). ``mode`` None: it was traded in none, or in several. ``share``: the part of it
+    that was compared (:attr:`DailyReport.compared_share`). ``remarks``: what was not compared and
+    what only one side knew, in a line."""
 
     account: str
     session: date
-    mode: str
-    equity: Decimal
+    mode: str | None
+    equity: Decimal | None
     difference: Decimal | None
+    share: Decimal
     matched: int
     only_live: int
     only_backtest: int
     remarks: str
 
 
-@dataclass(frozen=True, slots=True)
-class PaperDivergence:
-    """Over all sessions with an execution on paper. ``fraction``: the sum of each session's live
-    profit less its backtest's as a fraction of that session's equity, so that sessions of different
-    size count alike; None where no session was compared. ``open_sessions``: those without a
-    comparison, oldest first; the fraction says nothing of them."""
-
-    fraction: Decimal | None
-    compared: int
-    open_sessions: Sequence[date]
-
-
 class DivergenceStore(Protocol):
     """The ``session_divergences`` table."""
 
-    def on_paper(self) -> PaperDivergence:
-        """For the check between paper and live trading."""
+    def on_paper(self) -> list[SessionDistance]:
+        """For the check between paper and live trading, oldest first: the sessions with an
+        execution on paper, those in which the backtest alone traded, and those of which nobody
+        knows whether it did."""
         ...
 
     def save(self, divergence: SessionDivergence) -> None:

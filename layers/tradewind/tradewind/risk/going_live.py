@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tradewind.market.bar import to_iso
@@ -23,16 +23,19 @@ class LiveThresholds:
     """What has to be shown on paper before real money is risked.
 
     ``sessions``: a month of trading days, so that more than one kind of market was met.
-    ``round_trips``: fewer closed positions say nothing about costs. ``max_divergence``: how far the
-    paper account's profit may lie from the backtest's of the same sessions, as a fraction of
-    equity; ``sessions`` of them have to be compared, too. ``alert_severity``: an open alert this
-    severe or more is unfinished business. ``quiet``: how long the trading switch must not have
-    been lowered.
+    ``round_trips``: fewer closed positions say nothing about costs. ``mean_divergence``: how far a
+    session's profit on paper may lie from its backtest's on average, in either direction, as a
+    fraction of equity; ``worst_divergence``: how far in any one session. ``sessions`` of them have
+    to be compared, too, and a session counts as compared when at least ``compared_share`` of it
+    was. ``alert_severity``: an open alert this severe or more is unfinished business. ``quiet``:
+    how long the trading switch must not have been lowered.
     """
 
     sessions: int = 20
     round_trips: int = 50
-    max_divergence: Decimal = Decimal("0.01")
+    mean_divergence: Decimal = Decimal("0.001")
+    worst_divergence: Decimal = Decimal("0.005")
+    compared_share: Decimal = Decimal("0.9")
     alert_severity: int = 4
     quiet: timedelta = timedelta(days=7)
 
@@ -48,24 +51,38 @@ class OpenAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionDistance:
+    """How far a session on paper lay from the backtest of the same bars: (paper profit - backtest
+    profit) / equity as a ``fraction``, negative where paper earned less; None: nothing of it was
+    compared. ``share``: the part of it that was, from 0 to 1."""
+
+    session: date
+    fraction: Decimal | None
+    share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredDivergence:
-    """How paper trading did beside the backtest of the same bars: over ``sessions`` that were
-    compared, the sum of (paper profit - backtest profit) / equity. Negative: paper earned less.
-    ``not_compared``: sessions traded on paper of which it says nothing."""
+    """How far paper trading lay from the backtest of the same bars, over ``sessions`` that were
+    compared: the ``mean`` of their distances without their signs, so that a loss and a gain do not
+    make up for each other, and the ``worst`` of them, with its sign. Fractions of equity.
+    ``not_compared``: sessions of which it says nothing."""
 
     sessions: int
-    fraction: Decimal
-    not_compared: int = 0
+    mean: Decimal
+    worst: SessionDistance
+    not_compared: int
 
 
 @dataclass(frozen=True, slots=True)
 class PaperEvidence:
     """What paper trading has left in the store of record. ``sessions``: those with an execution;
-    ``round_trips``: positions opened and closed; ``divergence`` None: no session was compared."""
+    ``round_trips``: positions opened and closed; ``distances``: of the sessions in which paper or
+    its backtest traded."""
 
     sessions: int
     round_trips: int
-    divergence: MeasuredDivergence | None = None
+    distances: Sequence[SessionDistance] = ()
     open_alerts: Sequence[OpenAlert] = ()
 
 
@@ -98,9 +115,10 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class LiveVerdict:
-    """Passed when every demand is met."""
+    """Passed when every demand is met. ``divergence`` None: no session was compared."""
 
     demands: tuple[Demand, ...]
+    divergence: MeasuredDivergence | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -116,6 +134,7 @@ def check_going_live(
 ) -> LiveVerdict:
     """``at`` (aware UTC) is when the check is made."""
     demanded, evidence = thresholds or LiveThresholds(), request.evidence
+    measured = measured_divergence(evidence.distances, demanded.compared_share)
     return LiveVerdict(
         (
             _deployment(request.mode),
@@ -128,12 +147,32 @@ def check_going_live(
                 demanded.round_trips,
                 "positions were opened and closed on paper",
             ),
-            _divergence(evidence.divergence, demanded),
+            _divergence(measured, demanded),
             _alerts(evidence.open_alerts, demanded),
             _differences(request.differences),
             _switch(request.switch),
             _quiet(request.switch_changes, at, demanded),
-        )
+        ),
+        measured,
+    )
+
+
+def measured_divergence(
+    distances: Sequence[SessionDistance], compared_share: Decimal
+) -> MeasuredDivergence | None:
+    """Of the sessions of which at least ``compared_share`` was compared; None without any."""
+    counted = [
+        (abs(one.fraction), one)
+        for one in distances
+        if one.fraction is not None and one.share >= compared_share
+    ]
+    if not counted:
+        return None
+    return MeasuredDivergence(
+        sessions=len(counted),
+        mean=sum((distance for distance, _ in counted), Decimal(0)) / len(counted),
+        worst=max(counted, key=lambda one: one[0])[1],
+        not_compared=len(distances) - len(counted),
     )
 
 
@@ -148,31 +187,42 @@ def _at_least(name: str, shown: int, needed: int, what: str) -> Demand:
 
 
 def _divergence(measured: MeasuredDivergence | None, demanded: LiveThresholds) -> Demand:
-    allowed = f"{demanded.max_divergence * 100:.2f} %"
-    needed = f"at most {allowed} of equity, over at least {demanded.sessions} sessions"
-    if measured is None or measured.sessions == 0:
+    mean, worst = _percent(demanded.mean_divergence), _percent(demanded.worst_divergence)
+    needed = (
+        f"mean at most {mean}, worst at most {worst} of equity, over at least {demanded.sessions} "
+        "sessions"
+    )
+    if measured is None or measured.worst.fraction is None:
         fault = (
             "how far paper trading lies from the backtest of the same sessions was not measured: "
             "the daily reports compare them"
         )
         return Demand("divergence", "not measured", needed, fault)
-    figure = f"{measured.fraction * 100:.2f} %"
-    shown = f"{figure} over {measured.sessions} sessions"
+    furthest = f"{_percent(measured.worst.fraction)} on {measured.worst.session}"
+    shown = f"mean {_percent(measured.mean)}, worst {furthest}, over {measured.sessions} sessions"
     if measured.not_compared:
         shown += f", {measured.not_compared} not compared"
+    faults = []
     if measured.sessions < demanded.sessions:
-        fault = (
+        faults.append(
             f"{measured.sessions} sessions on paper were compared with a backtest, "
             f"{demanded.sessions} are needed"
         )
-        return Demand("divergence", shown, needed, fault)
-    if abs(measured.fraction) > demanded.max_divergence:
-        fault = (
-            f"paper trading lies {figure} of equity from the backtest of the same sessions, "
-            f"allowed are {allowed}"
+    if measured.mean > demanded.mean_divergence:
+        faults.append(
+            f"a session on paper lies {_percent(measured.mean)} of equity from its backtest on "
+            f"average, allowed are {mean}"
         )
-        return Demand("divergence", shown, needed, fault)
-    return Demand("divergence", shown, needed, None)
+    if abs(measured.worst.fraction) > demanded.worst_divergence:
+        faults.append(
+            f"the session on paper furthest from its backtest lies {furthest} away, "
+            f"allowed are {worst}"
+        )
+    return Demand("divergence", shown, needed, "; ".join(faults) or None)
+
+
+def _percent(fraction: Decimal) -> str:
+    return f"{fraction * 100:.2f} %"
 
 
 def _alerts(alerts: Sequence[OpenAlert], demanded: LiveThresholds) -> Demand:

@@ -46,7 +46,8 @@ def newest_by_symbol(runs: Iterable[PaperRun]) -> dict[str, PaperRun]:
 @dataclass(frozen=True, slots=True)
 class LiveApproval:
     """A written check that was passed: by whom and why it was asked for, when (aware UTC), and on
-    what evidence. ``number`` counts the account's approvals from 1."""
+    what evidence: the mean of the sessions' distances from their backtests, and the worst of them
+    (fractions of equity). ``number`` counts the account's approvals from 1."""
 
     account: str
     number: int
@@ -56,6 +57,7 @@ class LiveApproval:
     sessions: int
     round_trips: int
     divergence: Decimal
+    worst_divergence: Decimal
 
 
 @dataclass(frozen=True, slots=True)

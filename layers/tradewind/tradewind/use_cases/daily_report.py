@@ -81,18 +81,17 @@ def make_report(
     return daily_report(account, period, records, reference)
 
 
-def session_divergence(report: DailyReport) -> SessionDivergence | None:
-    """What is remembered of how far a session lay from its backtest; None for one in which the
-    broker was not read, or that was traded in no mode or in several."""
+def session_divergence(report: DailyReport) -> SessionDivergence:
+    """What is remembered of how far a session lay from its backtest, as far as that is known: a
+    report made again must leave nothing of what an earlier one found."""
     one, reference = report.divergence, report.reference
-    if report.statement is None or reference.mode is None:
-        return None
     return SessionDivergence(
         account=report.account,
         session=report.session.date,
         mode=reference.mode,
-        equity=report.statement.equity_before,
+        equity=None if report.statement is None else report.statement.equity_before,
         difference=None if one is None else one.total,
+        share=report.compared_share,
         matched=0 if one is None else one.matched,
         only_live=0 if one is None else one.only_live,
         only_backtest=0 if one is None else one.only_backtest,
@@ -106,10 +105,8 @@ def store_report(report: DailyReport, store: ReportStore, database: Database) ->
     """Keep it, in the place of an earlier one of the same session, and its divergence in the store
     of record: what is stored follows from the records and the configuration alone, so that a second
     call changes nothing."""
-    told = session_divergence(report)
-    if told is not None:
-        with database.transaction() as stores:
-            stores.divergences.save(told)
+    with database.transaction() as stores:
+        stores.divergences.save(session_divergence(report))
     stem = f"reports/{report.account}/{report.session.date.isoformat()}"
     stored = StoredReport(report.session.date, f"{stem}.html", f"{stem}.json")
     page = report_html(report).encode()

@@ -15,6 +15,7 @@ from tradewind.backtest.book import RulesInForce
 from tradewind.backtest.run import BacktestResult, run
 from tradewind.errors import InvalidInputError
 from tradewind.market.adjustment import new_york_date
+from tradewind.market.bar import to_iso
 from tradewind.market.session_table import SessionTable
 from tradewind.orders.model import Side
 from tradewind.portfolio.executions import holdings_at
@@ -110,8 +111,12 @@ def reference_backtest(
         mode=mode,
         trades=trades,
         symbols=frozenset(chosen),
+        left_out=frozenset(left_out),
         not_compared=remarks,
-        unlike=tuple(_unlike(mode, records, more, holdings, chosen)),
+        unlike=(
+            *_unlike(mode, records, more, holdings, chosen),
+            *_learnt_in_it(period, more, chosen),
+        ),
         decisions=len(ours),
         alike=sum(1 for key, told in ours.items() if theirs.get(key) == told),
     )
@@ -303,3 +308,24 @@ def _unlike(
     others = sorted({*holdings, *(one.symbol for one in records.foreign)} - set(chosen))
     if others:
         yield Remark(", ".join(others), "held and not compared; counts as cash in the backtest")
+
+
+def _learnt_in_it(
+    period: Period, more: ReferenceRecords, chosen: Sequence[str]
+) -> Iterator[Remark]:
+    """The backtest adjusts its bars once, by what was known at the close."""
+    session = period.session
+    for symbol in chosen:
+        days = [
+            *(new_york_date(bar.start) for bar in more.bars.get(symbol, ())[:1]),
+            *(bar.session for bar in more.daily.get(symbol, ())),
+        ]
+        learnt = days and more.factors.learnt(
+            symbol, min(days), session.date, session.open, session.close
+        )
+        if learnt:
+            yield Remark(
+                symbol,
+                f"a split of it was told at {to_iso(learnt)}; until then its bars were not "
+                "adjusted, or held back, and in the backtest they are adjusted from the open on",
+            )

@@ -19,7 +19,6 @@ from tradewind.risk.going_live import (
     LiveRequest,
     LiveThresholds,
     LiveVerdict,
-    MeasuredDivergence,
     check_going_live,
 )
 from tradewind.risk.live_ramp import SizeStep, live_size
@@ -87,6 +86,7 @@ class LiveTradingAnswer:
                 "sessions": approval.sessions,
                 "round_trips": approval.round_trips,
                 "divergence": str(approval.divergence),
+                "worst_divergence": str(approval.worst_divergence),
             },
             "size": None
             if size is None
@@ -201,8 +201,8 @@ def execute_live_trading(
         verdict = check_going_live(request, now, thresholds)
         approval = stores.trading_modes.approval(account) if mode == "live" else None
         newly = approval is None and verdict.passed
-        measured = request.evidence.divergence
-        if newly and measured is not None:
+        measured = verdict.divergence
+        if newly and measured is not None and measured.worst.fraction is not None:
             approval = LiveApproval(
                 account=account,
                 number=1,
@@ -211,7 +211,8 @@ def execute_live_trading(
                 at=now,
                 sessions=request.evidence.sessions,
                 round_trips=request.evidence.round_trips,
-                divergence=measured.fraction,
+                divergence=measured.mean,
+                worst_divergence=measured.worst.fraction,
             )
             stores.trading_modes.approve(approval)
         size = None if approval is None else _size(stores, approval, now, sessions)
@@ -234,20 +235,13 @@ def _request(
 ) -> LiveRequest:
     return LiveRequest(
         mode=mode,
-        evidence=replace(stores.trading_modes.evidence(), divergence=_divergence(stores)),
+        evidence=replace(stores.trading_modes.evidence(), distances=stores.divergences.on_paper()),
         differences=[
             one for one in stores.holdings.differences(account) if one.is_unexplained(now)
         ],
         switch=control.switch(account).state,
         switch_changes=control.switch_changes(account),
     )
-
-
-def _divergence(stores: Stores) -> MeasuredDivergence | None:
-    told = stores.divergences.on_paper()
-    if told.fraction is None:
-        return None
-    return MeasuredDivergence(told.compared, told.fraction, len(told.open_sessions))
 
 
 def _chosen(

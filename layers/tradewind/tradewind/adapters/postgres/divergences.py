@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 
 from tradewind.adapters.postgres.connection import Session
-from tradewind.reports.ports import PaperDivergence, SessionDivergence
+from tradewind.reports.ports import SessionDivergence
+from tradewind.risk.going_live import SessionDistance
 
 # Columns carry the names of the fields they keep. (S608 below: these names are all that is put
 # into a statement; values go in as parameters.)
@@ -20,21 +21,24 @@ WHERE ({", ".join(f"d.{name}" for name in _COLUMNS[2:])})
     IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in _COLUMNS[2:])})
 """  # noqa: S608
 
-# A session is one that was traded: what nobody traded is neither compared nor missing. Where all
-# that was traded had to be left out (a backtest has no predictions, say), the rest agrees and says
-# nothing.
+# Where neither side did anything there is nothing to agree on, and such days would thin the mean
+# out. What is held overnight is compared every day: there, a difference tells that one side traded.
 _ON_PAPER = """
 WITH traded AS (
     SELECT DISTINCT i.account, i.session
     FROM trades AS t JOIN order_intents AS i USING (intent_id)
     WHERE i.mode = 'paper'
+),
+told AS (
+    SELECT account, session, difference / nullif(greatest(equity, 0), 0) AS fraction, share
+    FROM session_divergences AS d
+    WHERE mode = 'paper' AND (
+        difference IS NULL OR difference <> 0 OR only_live + only_backtest > 0
+        OR EXISTS (SELECT FROM traded AS t WHERE t.account = d.account AND t.session = d.session))
 )
-SELECT sum(d.difference / d.equity), count(d.difference),
-    array_agg(traded.session ORDER BY traded.session) FILTER (WHERE d.difference IS NULL)
-FROM traded
-LEFT JOIN session_divergences AS d
-    ON d.account = traded.account AND d.session = traded.session AND d.mode = 'paper'
-    AND d.equity > 0 AND d.matched + d.only_live > 0
+SELECT session, told.fraction, coalesce(told.share, 0)
+FROM traded FULL JOIN told USING (account, session)
+ORDER BY session, account
 """
 
 
@@ -47,6 +51,5 @@ class PostgresDivergences:
     def save(self, divergence: SessionDivergence) -> None:
         self._session.rows(_SAVE, **asdict(divergence))
 
-    def on_paper(self) -> PaperDivergence:
-        fraction, compared, open_sessions = self._session.rows(_ON_PAPER)[0]
-        return PaperDivergence(fraction, compared, tuple(open_sessions or ()))
+    def on_paper(self) -> list[SessionDistance]:
+        return [SessionDistance(*row) for row in self._session.rows(_ON_PAPER)]

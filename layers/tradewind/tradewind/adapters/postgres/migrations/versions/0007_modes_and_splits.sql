@@ -48,7 +48,9 @@ CREATE TABLE live_approvals (
     at          timestamptz NOT NULL,
     sessions    integer     NOT NULL CHECK (sessions >= 0),     -- traded on paper
     round_trips integer     NOT NULL CHECK (round_trips >= 0),  -- closed on paper
-    divergence  amount      NOT NULL,  -- from the backtest, as a fraction of equity
+    -- From the backtests, as fractions of equity: the sessions' mean distance, and the furthest one.
+    divergence       amount NOT NULL CHECK (divergence >= 0),
+    worst_divergence amount NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now(),
     -- Read by: an account's newest approval.
     PRIMARY KEY (account, number)
@@ -59,9 +61,10 @@ CREATE TABLE live_approvals (
 CREATE TABLE session_divergences (
     account       text         NOT NULL,
     session       date         NOT NULL,
-    mode          trading_mode NOT NULL,
-    equity        amount       NOT NULL,  -- at the previous close
+    mode          trading_mode,           -- NULL: in none, or in several
+    equity        amount,                 -- at the previous close; NULL: the broker was not read
     difference    amount,                 -- live less backtest, USD; NULL: nothing was compared
+    share         amount       NOT NULL CHECK (share BETWEEN 0 AND 1),  -- of it that was compared
     matched       integer      NOT NULL CHECK (matched >= 0),        -- trades of both
     only_live     integer      NOT NULL CHECK (only_live >= 0),
     only_backtest integer      NOT NULL CHECK (only_backtest >= 0),
