@@ -24,7 +24,7 @@ from tests.crash_points.combinations import RUN_STARTS
 from tests.crash_points.faults import SHORT_TIMEOUT, STALL
 from tests.crash_points.ground import Ground
 from tests.crash_points.machine import Journal, Run, RunFailedError, reconcile, run_minute
-from tests.crash_points.protection import NEVER, longest_naked
+from tests.crash_points.protection import NEVER, protection_of
 
 DEPLOYMENT, MODE = "soak", "paper"
 SYMBOLS = tuple(f"S{number:02}" for number in range(16))
@@ -106,8 +106,8 @@ def trade(ground: Ground, days: Sequence[Session], minutes: int, seed: int) -> S
                     soak.stuck |= {i for i, why in unclear.items() if "not confirmed" in why}
             ground.exchange.control.clear_faults()
             for symbol in SYMBOLS:
-                naked = longest_naked(ground.exchange.url, symbol, day.open, hands.clock.now())
-                soak.longest_naked = max(soak.longest_naked, naked)
+                held = protection_of(ground.exchange.url, symbol, day.open, hands.clock.now())
+                soak.longest_naked = max(soak.longest_naked, held.longest_naked)
     finally:
         alpaca_client.READ_TIMEOUT = usual_timeout
     return soak
