@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         deployment=ours.deployment,
         sessions=default_table(),
         provider=bootstrap.market_data(),
-        splits=bootstrap.splits(),
+        corporate_actions=bootstrap.corporate_actions(),
         payloads=bootstrap.payloads(),
         cycles=bootstrap.trading_cycles(),
         alerts=bootstrap.alerts_topic(),

@@ -31,7 +31,7 @@ DELETE FROM alerts; DELETE FROM outbox; DELETE FROM cash_activities; DELETE FROM
 DELETE FROM switch_changes; DELETE FROM locks; DELETE FROM equity_marks;
 DELETE FROM account_configurations;
 DELETE FROM position_splits; DELETE FROM paper_runs; DELETE FROM live_approvals;
-DELETE FROM session_divergences; DELETE FROM backtests
+DELETE FROM session_divergences; DELETE FROM backtests; DELETE FROM corporate_actions
 """
 
 

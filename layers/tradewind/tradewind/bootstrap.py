@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from tradewind.adapters.secrets import Secrets
     from tradewind.alerts.model import Channel
     from tradewind.market.bar_months import BarArchive
-    from tradewind.market.ports import MarketDataProvider, RequestBudget, SplitProvider
+    from tradewind.market.ports import (
+        CorporateActionProvider,
+        MarketDataProvider,
+        RequestBudget,
+    )
     from tradewind.orders.control import TradingControl
     from tradewind.orders.ports import Broker
     from tradewind.reports.ports import ReportStore
@@ -170,16 +174,18 @@ def _alpaca_data(
     return AlpacaMarketData(where.url, where.feed, credentials, clock(), _request_budget(where))
 
 
-def splits() -> SplitProvider | None:
+def corporate_actions() -> CorporateActionProvider | None:
     """Alpaca's corporate actions; None with a provider that tells of none."""
     where = settings.MarketDataSettings.read(environment())
     if where.provider != "alpaca":
         return None
-    return _splits(where, _credentials(where.secret))
+    return _corporate_actions(where, _credentials(where.secret))
 
 
 @lru_cache(maxsize=1)
-def _splits(where: settings.MarketDataSettings, credentials: Credentials) -> SplitProvider:
+def _corporate_actions(
+    where: settings.MarketDataSettings, credentials: Credentials
+) -> CorporateActionProvider:
     from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions
 
     return AlpacaCorporateActions(where.url, credentials, clock(), _request_budget(where))

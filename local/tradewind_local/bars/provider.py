@@ -45,7 +45,7 @@ def source_of(
         return Source(
             name=name,
             provider=AlphaVantageMarketData(address, keys[0], clock, budget),
-            splits=None,
+            corporate_actions=None,
             symbols_a_call=1,
             together=lambda session: (session.date.year, session.date.month),
         )
@@ -53,7 +53,7 @@ def source_of(
     return Source(
         name=f"{name} {feed}",
         provider=AlpacaMarketData(address, feed, credentials, clock, budget),
-        splits=AlpacaCorporateActions(address, credentials, clock, budget),
+        corporate_actions=AlpacaCorporateActions(address, credentials, clock, budget),
         symbols_a_call=_ALPACA_SYMBOLS,
         together=lambda session: session.date,
     )

@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -220,6 +220,11 @@ class ExchangeControl:
                 "description": description,
             }
         )
+
+    def announce(self, kind: str, action: Mapping[str, Any]) -> None:
+        """Tell of a corporate action in the broker's words: ``kind`` as its types are named
+        (``spin_off``), ``action`` its body. Nothing else happens by it."""
+        self._market(announce={"type": kind, "action": action})
 
     # -- the stream ---------------------------------------------------------------------------
 

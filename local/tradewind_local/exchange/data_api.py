@@ -1,11 +1,12 @@
-"""Alpaca's market data API under ``/v2/stocks``: bars whose minute is over, trades, quotes."""
+"""Alpaca's market data API: bars whose minute is over, trades and quotes under ``/v2/stocks``, and
+the corporate actions that were announced."""
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from tradewind.market.bar import MINUTE, Bar, to_iso
 
@@ -23,9 +24,17 @@ FEEDS = (FREE_FEED, "sip", "delayed_sip", "otc", "boats", "overnight")
 SIP_DELAY = timedelta(minutes=15)
 
 
-def get_corporate_actions(_exchange: Exchange, _request: Request) -> Response:
-    """The simulated exchange announces none; its bars are what they were recorded as."""
-    return Response.json({"corporate_actions": {}, "next_page_token": None})
+def get_corporate_actions(exchange: Exchange, request: Request) -> Response:
+    """What was announced, on one page; its bars are what they were recorded as. Both days are today
+    where none is given."""
+    today = exchange.time.date()
+    found = exchange.announcements.of(
+        request.names("symbols"),
+        request.names("types"),
+        _day(request, "start") or today,
+        _day(request, "end") or today,
+    )
+    return Response.json({"corporate_actions": found, "next_page_token": None})
 
 
 def get_bars(exchange: Exchange, request: Request, symbol: str | None = None) -> Response:
@@ -132,6 +141,14 @@ def _token(bar: Bar) -> str:
     """``AAPL|M|2022-01-03T09:00:00.000000000Z`` in base64, as the recorded one reads."""
     text = f"{bar.symbol}|M|{to_iso(bar.start).removesuffix('Z')}.000000000Z"
     return b64encode(text.encode()).decode()
+
+
+def _day(request: Request, name: str) -> date | None:
+    text = request.query.get(name)
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise data_error(400, f"invalid {name}: {text}") from None
 
 
 def _read_token(token: str | None) -> tuple[str | None, datetime | None]:

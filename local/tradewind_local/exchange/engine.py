@@ -11,6 +11,7 @@ from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 
 from tradewind_local.exchange import refusals
+from tradewind_local.exchange.announcements import Announcements
 from tradewind_local.exchange.back_office import BackOffice
 from tradewind_local.exchange.bar_book import BarBook
 from tradewind_local.exchange.groups import Groups
@@ -64,6 +65,7 @@ class Exchange:
         self.activities: list[Activity] = list(activities)
         self.halted: set[str] = set(halted)
         self.fees_on_sales = False
+        self.announcements = Announcements()
         self.touched = Touched()
         ids = Ids(seed)
         self._updates = TradeUpdates()

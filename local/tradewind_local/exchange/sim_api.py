@@ -32,6 +32,7 @@ _MARKET = (
     "resume",
     "split",
     "activity",
+    "announce",
 )
 BAR_FIELDS = ("symbol", "start", "open", "high", "low", "close", "volume", "feed")
 
@@ -139,6 +140,9 @@ def set_market(exchange: Exchange, given: Mapping[str, Any]) -> None:
             activity["symbol"],
             str(activity["description"]),
         )
+    if "announce" in given:
+        announced = _fields(given["announce"], "type", "action")
+        exchange.announcements.add(str(announced["type"]), _mapping(announced["action"]))
 
 
 def set_access(venue: Venue, given: Mapping[str, Any]) -> None:

@@ -196,7 +196,7 @@ NOT_SERVED = {
     "alpaca_py/stock_data/get_snapshot.json": "snapshots",
     "alpaca_py/stock_data/*get_trades*.json": "the history of trades",
     "alpaca_py/stock_data/*quotes*.json": "the history of quotes",
-    "alpaca_py/corporate_actions/*.json": "its bars are what they were recorded as",
+    "alpaca_py/corporate_actions/*.json": "their bodies are those that it was told to announce",
 }
 # Read by name somewhere in these tests.
 HERE = [Path(__file__), *(Path(__file__).with_name(f"test_{n}.py") for n in ("stream", "closing"))]

@@ -132,7 +132,7 @@ def test_every_bar_of_a_day_full_of_faults_is_stored_once(
             symbols=SYMBOLS,
             sessions=default_table(),
             provider=provider,
-            splits=None,
+            corporate_actions=None,
             payloads=payloads,
             cycles=stepping,
             alerts=FakeTopic(),

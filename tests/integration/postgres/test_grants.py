@@ -39,6 +39,7 @@ from tests.integration.postgres.rows import (
     tell_orders,
     uuid_of,
 )
+from tests.integration.postgres.test_corporate_actions import A_SPIN_OFF
 from tests.integration.postgres.test_decisions import DECISION, PREDICTION
 from tests.integration.postgres.test_gaps import A_SESSION
 from tests.integration.postgres.test_messages import ALERT, EVENT, a_message
@@ -72,13 +73,14 @@ RIGHTS = {
         **dict.fromkeys(("account_snapshots", "locks"), "S"),
         **dict.fromkeys(("decisions", "order_intents", "trades", "cash_activities"), "S"),
         **dict.fromkeys(("alerts", "equity_marks", "position_splits", "backtests"), "S"),
+        "corporate_actions": "S",
         "alembic_version": "S",
     },
     "tw_report": {
         **dict.fromkeys(("bars", "split_factors", "suspected_splits", "cycles", "orders"), "S"),
         **dict.fromkeys(("positions", "account_snapshots", "locks", "decisions"), "S"),
         **dict.fromkeys(("order_intents", "trades", "cash_activities", "alerts"), "S"),
-        **dict.fromkeys(("equity_marks", "position_splits"), "S"),
+        **dict.fromkeys(("equity_marks", "position_splits", "corporate_actions"), "S"),
         "session_divergences": "SIU",
         "alembic_version": "S",
     },
@@ -87,6 +89,7 @@ RIGHTS = {
         "latest_bars": "SIU",
         "empty_looks": "SIU",
         **dict.fromkeys(("bar_traces", "split_factors", "suspected_splits"), "SI"),
+        "corporate_actions": "SI",
         "technical_indicators": "SIU",
         **dict.fromkeys(("predictions", "decisions", "order_intents", "cycles"), "SI"),
         **dict.fromkeys(("orders", "positions", "account_snapshots", "trades"), "S"),
@@ -218,6 +221,8 @@ def test_the_trade_functions_work_with_their_rights(connected: Connected) -> Non
             stores.factors.learn([A_SPLIT])
             stores.factors.suspect([A_SUSPICION])
             stores.factors.table(["AAPL"])
+            stores.corporate_actions.learn([A_SPIN_OFF])
+            stores.corporate_actions.of(["AAPL"])
             stores.gaps.seen_empty({"AAPL": [OPEN]}, RECEIVED)
             stores.gaps.missing({"AAPL": OPEN}, [A_SESSION], RECEIVED)
             stores.gaps.open_gaps(["AAPL"], [A_SESSION], RECEIVED)
@@ -329,6 +334,7 @@ FORBIDDEN: list[tuple[str, Callable[[Stores], object]]] = [
     ("tw_read", lambda stores: stores.bars.upsert([a_bar()], [True], RECEIVED)),
     ("tw_read", lambda stores: stores.gaps.seen_empty({"AAPL": [OPEN]}, RECEIVED)),
     ("tw_read", lambda stores: stores.factors.learn([A_SPLIT])),
+    ("tw_read", lambda stores: stores.corporate_actions.learn([A_SPIN_OFF])),
     ("tw_read", lambda stores: stores.intents.add([an_intent()])),
     ("tw_trade", lambda stores: stores.fills.add(ACCOUNT, [a_fill()])),
     ("tw_trade", lambda stores: stores.outbox.unsent(1)),

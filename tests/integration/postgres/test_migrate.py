@@ -54,7 +54,7 @@ def test_an_empty_database_gets_every_table_of_the_design(empty_database: Databa
         *("cash_activities", "cash_reckonings", "switch_changes"),
         *("locks", "equity_marks", "account_configurations"),
         *("position_splits", "paper_runs", "live_approvals", "session_divergences"),
-        "backtests",
+        *("backtests", "corporate_actions"),
         "alembic_version",
     }
 

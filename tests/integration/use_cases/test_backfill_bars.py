@@ -20,6 +20,7 @@ from tradewind.errors import (
 )
 from tradewind.market.adjustment import SplitFactor
 from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.corporate_actions import Announced
 from tradewind.market.session import Session
 from tradewind.market.session_table import default_table
 from tradewind.market.verdict import ValidationRules
@@ -58,8 +59,8 @@ class FakeProvider:
             raise UnknownSymbolError(f"{symbols[0]}: invalid symbol")
         return [b for b in self.market if b.symbol in symbols and first <= b.start <= last]
 
-    def splits(self, symbols: Sequence[str], first: date, last: date) -> list[SplitFactor]:
-        return [s for s in self.splits_known if first <= s.effective <= last]
+    def announced(self, symbols: Sequence[str], first: date, last: date) -> Announced:
+        return Announced(tuple(s for s in self.splits_known if first <= s.effective <= last))
 
 
 @dataclass

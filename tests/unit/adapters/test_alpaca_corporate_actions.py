@@ -1,4 +1,5 @@
-"""Splits from Alpaca's corporate actions: recorded bodies, pages, and refusals by kind."""
+"""Splits and other changes of a share from Alpaca's corporate actions: recorded bodies, pages, and
+refusals by kind."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from tradewind.adapters.alpaca.corporate_actions import AlpacaCorporateActions, factors_of
+from tradewind.adapters.alpaca.corporate_actions import (
+    AlpacaCorporateActions,
+    actions_of,
+    factors_of,
+)
 from tradewind.adapters.alpaca.credentials import ApiKey
 from tradewind.errors import (
     KeyRefusedError,
@@ -22,6 +27,7 @@ from tradewind.errors import (
     UnreadableAnswerError,
 )
 from tradewind.market.adjustment import SplitFactor
+from tradewind.market.corporate_actions import Announced, CorporateAction
 
 from tests.fakes import FakeClock
 from tests.unit.adapters.http_server import Answer, serving
@@ -40,8 +46,8 @@ def page(token: str | None = None, **kinds: list[dict[str, Any]]) -> Answer:
     return Answer(body={"corporate_actions": kinds, "next_page_token": token})
 
 
-def fetch(url: str) -> list[SplitFactor]:
-    return AlpacaCorporateActions(url, ApiKey("key", "secret"), FakeClock(NOW), None).splits(
+def fetch(url: str) -> Announced:
+    return AlpacaCorporateActions(url, ApiKey("key", "secret"), FakeClock(NOW), None).announced(
         ["NVDA", "MSBC", "NVDA"], FIRST, LAST
     )
 
@@ -64,9 +70,30 @@ def test_the_recorded_body() -> None:
     assert {f.known_at for f in found} == {NOW}
 
 
+def test_the_other_kinds_of_the_recorded_body() -> None:
+    """All that change what a share is; the splits, the dividends and the acquirers do not."""
+    body = recorded("alpaca_py/corporate_actions/get_corporate_actions.json")
+    found = actions_of([body["corporate_actions"]], NOW)
+    assert [(a.symbol, a.kind, a.effective.isoformat()) for a in found] == [
+        ("ATNXQ", "worthless_removal", "2023-10-11"),
+        ("BSAQ", "name_change", "2023-08-15"),
+        ("GLOP", "cash_merger", "2023-07-17"),
+        ("IFN", "rights_distribution", "2024-04-17"),
+        ("JUPW", "spin_off", "2023-08-15"),
+        ("LSI", "stock_merger", "2023-07-20"),
+        ("MLVF", "stock_and_cash_merger", "2023-07-18"),
+        ("ORPHY", "redemption", "2023-06-13"),
+        ("TPBAU", "unit_split", "2023-03-01"),
+    ]
+    assert found[2] == CorporateAction(
+        "a7932b15-f816-4f83-921e-998b524487b6", "GLOP", "cash_merger", date(2023, 7, 17), NOW
+    )
+
+
 def test_a_body_without_splits() -> None:
     body = recorded("alpaca_py/corporate_actions/get_corporate_actions_2.json")
     assert factors_of([body["corporate_actions"]], NOW) == []
+    assert actions_of([body["corporate_actions"]], NOW) == []
 
 
 EXAMPLES = [
@@ -87,19 +114,78 @@ def test_the_examples_of_the_api_description(
     assert factors_of([{kind: [event["ca"]]}], NOW) == [SplitFactor(*factor, NOW)]
 
 
+CHANGES = [
+    ("CashMerger", "cash_mergers", ("TWTR", "cash_merger", date(2026, 4, 1))),
+    ("NameChange", "name_changes", ("FB", "name_change", date(2026, 6, 9))),
+    ("Redemption", "redemptions", ("XYZ", "redemption", date(2026, 7, 1))),
+    ("Reorganization", "reorganizations", ("OLDCO", "reorganization", date(2026, 8, 15))),
+    ("RightsDistribution", "rights_distributions",
+     ("EXMP", "rights_distribution", date(2026, 5, 15))),
+    ("SpinOff", "spin_offs", ("T", "spin_off", date(2026, 4, 8))),
+    ("StockAndCashMerger", "stock_and_cash_mergers",
+     ("FOXA", "stock_and_cash_merger", date(2026, 5, 1))),
+    ("StockMerger", "stock_mergers", ("SMLCO", "stock_merger", date(2026, 7, 15))),
+    ("UnitSplit", "unit_splits", ("SPACU", "unit_split", date(2026, 8, 1))),
+    ("WorthlessRemoval", "worthless_removals", ("DEADCO", "worthless_removal", date(2026, 9, 15))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind", "action"), CHANGES)
+def test_the_examples_of_what_changes_a_share(
+    name: str, kind: str, action: tuple[str, str, date]
+) -> None:
+    (event,) = recorded(
+        f"openapi_2026_08_data/get_v1beta1_events_corporate_actions_200_{name}.json"
+    )
+    (found,) = actions_of([{kind: [event["ca"]]}, {kind: [event["ca"]]}], NOW)
+    assert found == CorporateAction(event["ca"]["id"], *action, NOW)
+
+
+MERGER = {"id": "m", "acquiree_symbol": "TWTR", "effective_date": "2026-04-01",
+          "process_date": "2026-04-03"}  # fmt: skip
+RENAMED = {"id": "n", "old_symbol": "FB", "new_symbol": "META", "process_date": "2026-06-09"}
+ODD = [
+    # (the case, the kind, the action, the dates that are found)
+    ("without a date yet: when it is processed", "cash_mergers",
+     {**MERGER, "effective_date": None}, [date(2026, 4, 3)]),
+    ("of a company without a symbol", "cash_mergers", {**MERGER, "acquiree_symbol": ""}, []),
+    ("a new name", "name_changes", RENAMED, [date(2026, 6, 9)]),
+    ("a new CUSIP alone", "name_changes", {**RENAMED, "new_symbol": "FB"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "dates"), [row[1:] for row in ODD], ids=[str(row[0]) for row in ODD]
+)
+def test_what_is_odd_about_them(kind: str, action: dict[str, Any], dates: list[date]) -> None:
+    assert [one.effective for one in actions_of([{kind: [action]}], NOW)] == dates
+
+
+@pytest.mark.parametrize(
+    "action", [7, {**MERGER, "effective_date": "soon"}, {**MERGER, "effective_date": 7},
+               {k: v for k, v in MERGER.items() if k != "id"}], ids=str,
+)  # fmt: skip
+def test_one_that_cannot_be_read(action: Any) -> None:
+    with pytest.raises(UnreadableAnswerError, match="not a corporate action"):
+        actions_of([{"cash_mergers": [action]}], NOW)
+
+
 def test_pages_are_followed_and_the_question_is_asked_as_documented() -> None:
     dividend = {"id": "d", "symbol": "MSBC", "ex_date": "2026-05-19", "rate": "0.05"}
     with serving(
-        page("next", forward_splits=[split()]),
+        page("next", forward_splits=[split()], cash_mergers=[MERGER]),
         page(forward_splits=[split()], stock_dividends=[dividend]),
     ) as server:
         found = fetch(server.url)
         asked = [urlparse(path) for _, path, _ in server.requests]
-    assert [(f.symbol, f.factor) for f in found] == [("MSBC", Fraction("1.05")), ("NVDA", 10)]
+    assert found.actions == (CorporateAction("m", "TWTR", "cash_merger", date(2026, 4, 1), NOW),)
+    assert [(f.symbol, f.factor) for f in found.factors] == [
+        ("MSBC", Fraction("1.05")),
+        ("NVDA", 10),
+    ]
     assert asked[0].path == "/v1/corporate-actions"
     assert parse_qs(asked[0].query) == {
         "symbols": ["NVDA,MSBC"],
-        "types": ["forward_split,reverse_split,stock_dividend"],
         "start": ["2026-01-01"],
         "end": ["2026-06-30"],
         "limit": ["1000"],
@@ -119,7 +205,7 @@ def test_no_symbols_no_question() -> None:
     unreachable = AlpacaCorporateActions(
         "http://127.0.0.1:9", ApiKey("k", "s"), FakeClock(NOW), None
     )
-    assert unreachable.splits([], FIRST, LAST) == []
+    assert unreachable.announced([], FIRST, LAST) == Announced()
 
 
 @pytest.mark.parametrize(
@@ -165,4 +251,4 @@ def test_refusals_and_broken_answers(answer: Answer, error: type[Exception]) -> 
 
 def test_an_empty_answer_is_no_split() -> None:
     with serving(Answer(body={"corporate_actions": None, "next_page_token": None})) as server:
-        assert fetch(server.url) == []
+        assert fetch(server.url) == Announced()

@@ -12,6 +12,7 @@ from tradewind.backtest.run import BacktestResult, run
 from tradewind.errors import InvalidInputError
 from tradewind.market.adjustment import FactorTable, SplitFactor
 from tradewind.market.bar import Bar
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.csv_bars import read_bars
 from tradewind.orders.model import IntentKind
 from tradewind.portfolio.executions import Purpose
@@ -46,12 +47,13 @@ def over_the_night(
     otherwise: Candle = ("100", "100", "100", "100"),
     factors: FactorTable | None = None,
     limits: RiskLimits = NIGHT,
+    actions: tuple[CorporateAction, ...] = (),
 ) -> tuple[BacktestResult, list[Bar]]:
     bars = [*day({}), *day(monday or {}, session=NEXT_DAY, otherwise=otherwise)]
     result = run(
         bars, [FULL_DAY, NEXT_DAY], {"AAPL": strategy},
         RulesInForce(limits, ProtectionSettings()), CASH, calendar=CALENDAR,
-        factors=factors or FactorTable(()),
+        factors=factors or FactorTable(()), actions=actions,
     )  # fmt: skip
     return result, bars
 
@@ -102,6 +104,26 @@ def test_a_split_that_is_known_is_closed_before() -> None:
     assert sent(result) == [("entry", at(60)), ("exit", at(LAST_FIVE))]
     (trip,) = result.round_trips
     assert trip.exit_reason == "split_due"
+
+
+def spin_off(known_at: datetime) -> tuple[CorporateAction, ...]:
+    return (CorporateAction("a", "AAPL", "spin_off", NEXT_DAY.date, known_at),)
+
+
+def test_another_action_that_is_known_is_closed_before_too() -> None:
+    """Known at minute 70, after the entry; the second entry is refused."""
+    result, _ = over_the_night(told([60, 100], [80]), actions=spin_off(at(70)))
+    assert sent(result) == [("entry", at(60)), ("exit", at(80))]
+    assert [(one.reason_code, one.bar_time) for one in result.refusals] == [("action_due", at(100))]
+    result, _ = over_the_night(ENTERS, actions=spin_off(at(70)))
+    (trip,) = result.round_trips
+    assert (trip.exit_reason, sent(result)[-1]) == ("action_due", ("exit", at(LAST_FIVE)))
+
+
+def test_one_that_became_known_in_the_night_is_held_over() -> None:
+    """Through its own session, at whose end it is closed."""
+    result, _ = over_the_night(ENTERS, actions=spin_off(FULL_DAY.close + timedelta(hours=2)))
+    assert sent(result) == [("entry", at(60)), ("exit", at(LAST_FIVE, NEXT_DAY))]
 
 
 def test_by_day_a_split_is_no_other_reason() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tradewind.market.bar import Bar
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.cycle import Cycle, execution_name
 from tradewind.market.session import Session
 from tradewind.orders.control import SwitchState
@@ -38,6 +39,7 @@ NOON = OPEN + timedelta(minutes=150)
 HELD = Holding("AAPL", "sma", D(10), D(1000), D(0), OPEN)
 POSITION = BrokerPosition("AAPL", D(10), D(100), D(100), D(0))
 LOCK = Lock(None, OPEN, SESSION.close, "daily_drawdown", "-10 % today", "2020-11-12")
+MERGER = CorporateAction("m", "AAPL", "cash_merger", date(2020, 11, 13), OPEN)
 STOP = an_order(stop_price=D("98.50"), client_order_id="leg", order_id="stop-1")
 
 
@@ -139,6 +141,7 @@ REFUSALS = [
         {"restrictions": parse_restrictions("AAPL:2020-11-12")},
         "restricted_symbol",
     ),
+    ("a merger tomorrow", {"action_due": {"AAPL": MERGER}}, "action_due"),
     ("the broker does not trade it", {"untradable": ("AAPL",)}, "not_tradable"),
     ("this minute is decided", {"decided": {("sma", "AAPL")}}, "duplicate_decision"),
     ("the session's entries are used up", {"entries_today": 200}, "entries_per_day"),

@@ -1,4 +1,4 @@
-"""Positions at the session's end, over the night and over a split. AAPL at 100 USD, ten held."""
+"""Positions overnight, over a split and before other actions. AAPL at 100 USD, ten held."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tradewind.strategies.decision import Action
 from tests.unit.risk.test_assessment import (
     HELD,
     HOLDING,
+    MERGER,
     NOON,
     OPEN,
     POSITION,
@@ -36,6 +37,7 @@ CLOSE = SESSION.close
 TOMORROW = SESSION.date + timedelta(days=1)
 LAST_FIVE = CLOSE - 6 * MINUTE  # the bar whose run starts five minutes before the close
 DUE: dict[str, Any] = {"split_due": {"AAPL": TOMORROW}}
+MERGES: dict[str, Any] = {"action_due": {"AAPL": MERGER}}
 
 ENDS = [
     # (what applies, the decided bar, limits, what is known, the decision and its reason)
@@ -48,6 +50,12 @@ ENDS = [
     ("overnight, a split is due, at noon", NOON, NIGHT, DUE, (Action.HOLD, "because")),
     ("overnight, another symbol's split", LAST_FIVE, NIGHT, {"split_due": {"MSFT": TOMORROW}},
      (Action.HOLD, "because")),
+    ("overnight, a merger is due", LAST_FIVE, NIGHT, MERGES, (Action.EXIT, "action_due")),
+    ("a minute earlier", LAST_FIVE - MINUTE, NIGHT, MERGES, (Action.HOLD, "because")),
+    ("by day, a merger is no other reason", LAST_FIVE, DAY, MERGES, (Action.EXIT, "session_end")),
+    ("overnight, another symbol's", LAST_FIVE, NIGHT, {"action_due": {"MSFT": MERGER}},
+     (Action.HOLD, "because")),
+    ("overnight, both", LAST_FIVE, NIGHT, {**DUE, **MERGES}, (Action.EXIT, "split_due")),
 ]  # fmt: skip
 
 

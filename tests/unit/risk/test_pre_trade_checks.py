@@ -24,6 +24,7 @@ from tradewind.risk.restrictions import Restriction, parse_restrictions, restric
 
 from tests.fakes import an_account, an_order
 from tests.integration.postgres.rows import an_intent
+from tests.unit.risk.test_assessment import MERGER
 from tests.unit.risk.test_checks import ALLOWED, DIFFERENCE, NOON, OPEN, THEIRS
 
 SESSION = ALLOWED.session
@@ -99,6 +100,7 @@ CASES: list[tuple[str, dict[str, Any], str | None]] = [
     ("that ends with this minute's start", {"locks": (replace(LOCK, until=NOON + MINUTE),)}, None),
     ("that begins with it", {"locks": (replace(LOCK, since=NOON + MINUTE),)}, "cooldown"),
     ("earnings", {"restriction": "restricted on 2020-11-12"}, "restricted_symbol"),
+    ("a corporate action tomorrow", {"action_due": MERGER}, "action_due"),
     ("not tradable", {"tradable": False}, "not_tradable"),
     ("an open order in the symbol", {"open_orders": (an_order(symbol="MSFT"),)}, "open_order"),
     ("in another", {"open_orders": (an_order(symbol="AAPL"),)}, None),

@@ -18,6 +18,7 @@ from tradewind.errors import (
 from tradewind.market.adjustment import SplitFactor
 from tradewind.market.answer import Fetched, Question, dump_questions, load_fetched, plan_key
 from tradewind.market.bar import Bar
+from tradewind.market.corporate_actions import Announced, CorporateAction
 from tradewind.market.session_table import default_table
 from tradewind.use_cases.fetch_bars import FetchOutcome, fetch_bars
 from tradewind.use_cases.ports import PayloadRef
@@ -85,18 +86,19 @@ class FakeTopic:
 
 
 SPLIT = SplitFactor("AAPL", date(2020, 11, 13), D(4), D(1), T)
+MERGER = CorporateAction("m", "MSFT", "cash_merger", date(2020, 11, 16), T)
 
 
 @dataclass
-class FakeSplits:
+class FakeActions:
     down: bool = False
     asked: list[tuple[date, date]] = field(default_factory=list)
 
-    def splits(self, symbols: Sequence[str], first: date, last: date) -> list[SplitFactor]:
+    def announced(self, symbols: Sequence[str], first: date, last: date) -> Announced:
         self.asked.append((first, last))
         if self.down:
             raise ProviderUnavailableError("status 503")
-        return [SPLIT]
+        return Announced((SPLIT,), (MERGER,))
 
 
 def a_bar(symbol: str, start: datetime) -> Bar:
@@ -110,7 +112,7 @@ class World:
     payloads: FakePayloads = field(default_factory=FakePayloads)
     cycles: FakeCycles = field(default_factory=FakeCycles)
     topic: FakeTopic = field(default_factory=FakeTopic)
-    splits: FakeSplits = field(default_factory=lambda: FakeSplits())
+    actions: FakeActions = field(default_factory=lambda: FakeActions())
 
     def tick(self, scheduled: datetime) -> FetchOutcome:
         return fetch_bars(
@@ -121,7 +123,7 @@ class World:
             symbols=("AAPL", "MSFT"),
             sessions=default_table(),
             provider=self.provider,
-            splits=self.splits,
+            corporate_actions=self.actions,
             payloads=self.payloads,
             cycles=self.cycles,
             alerts=self.topic,
@@ -203,27 +205,28 @@ def test_only_a_few_gaps_are_asked_for_at_a_time() -> None:
     assert len(w.provider.asked) == 1 + 3
 
 
-def test_splits_are_read_at_the_start_of_the_session_and_once_an_hour() -> None:
+def test_corporate_actions_are_read_at_the_start_of_the_session_and_once_an_hour() -> None:
     opening = datetime(2020, 11, 12, 14, 31, tzinfo=UTC)
     for run_at, asked in [(opening, 1), (T + timedelta(minutes=1), 1), (T, 0)]:
         w = world(run_at=run_at)
         fetched = w.tick(run_at)
-        assert len(w.splits.asked) == asked
-        assert fetched_by(w, fetched.execution or "").factors == (SPLIT,) * asked
-    assert w.splits.asked == []
+        assert len(w.actions.asked) == asked
+        found = fetched_by(w, fetched.execution or "")
+        assert (found.factors, found.actions) == ((SPLIT,) * asked, (MERGER,) * asked)
+    assert w.actions.asked == []
 
 
-def test_splits_are_looked_for_a_week_around() -> None:
+def test_they_are_looked_for_a_week_back_and_a_month_ahead() -> None:
     run_at = T + timedelta(minutes=1)
     w = world(run_at=run_at)
     w.tick(run_at)
-    assert w.splits.asked == [(date(2020, 11, 5), date(2020, 11, 19))]
+    assert w.actions.asked == [(date(2020, 11, 5), date(2020, 12, 12))]
 
 
 def test_without_corporate_actions_the_run_starts_all_the_same() -> None:
     run_at = T + timedelta(minutes=1)
     w = world(run_at=run_at)
-    w.splits.down = True
+    w.actions.down = True
     assert w.tick(run_at).outcome == "started"
 
 

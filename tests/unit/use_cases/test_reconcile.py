@@ -15,6 +15,7 @@ import pytest
 from tradewind.errors import InvalidInputError
 from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
 from tradewind.market.session_table import default_table
 from tradewind.orders.life import KnownOrder
@@ -53,6 +54,7 @@ class Books:
     holdings: list[Holding] = field(default_factory=list)
     orders: list[BrokerOrder] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
+    actions: list[CorporateAction] = field(default_factory=list)
     positions: list[BrokerPosition] = field(default_factory=list)
     bars: dict[str, Bar] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Books:
                     highest=lambda stretches: [None] * len(stretches),
                 ),
                 factors=SimpleNamespace(table=lambda _: FactorTable(())),
+                corporate_actions=SimpleNamespace(of=lambda _: self.actions),
                 position_splits=SimpleNamespace(of=lambda *_: []),
                 outbox=SimpleNamespace(add=self.told.extend),
             ),

@@ -142,6 +142,7 @@ def records_of(
               for s in symbols},
         daily={},
         factors=FactorTable(()),
+        actions=(),
         trades=[
             RecentTrade(x.symbol, x.at, x.side, x.quantity, x.price,
                         None if x.side is Side.BUY else D(0), x.purpose is Purpose.STOP)

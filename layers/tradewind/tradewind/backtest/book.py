@@ -12,6 +12,7 @@ from tradewind.backtest.broker import SimulatedBroker
 from tradewind.backtest.market import Market
 from tradewind.market.adjustment import FactorTable, new_york_date
 from tradewind.market.bar import Bar
+from tradewind.market.corporate_actions import CorporateAction, actions_due
 from tradewind.market.cycle import Cycle
 from tradewind.orders.model import IntentKind, OrderIntent
 from tradewind.risk.allocation import NO_ALLOTMENTS, Allotment
@@ -153,6 +154,16 @@ def over_splits(book: Book, cycle: Cycle, factors: FactorTable, market: Market) 
     following = market.following(cycle.session)
     due = factors.due(book.holdings, today, following.date, known_by)
     return replace(book, split_since=passed, split_due=due) if passed or due else book
+
+
+def before_actions(
+    book: Book, cycle: Cycle, actions: Sequence[CorporateAction], market: Market
+) -> Book:
+    """With the other corporate actions that were known in time."""
+    if not actions:
+        return book
+    around = market.previous(cycle.session).date, market.following(cycle.session).date
+    return replace(book, action_due=actions_due(actions, *around, cycle.run_at))
 
 
 def symbols_entering(wishes: Sequence[StrategyWish], broker: SimulatedBroker) -> list[str]:

@@ -74,6 +74,9 @@ class Market:
                         "them to one price level, or tell of a factor of 1 if the market moved so"
                     )
 
+    def previous(self, session: Session) -> Session:
+        return self._calendar.previous(session.date)
+
     def following(self, session: Session) -> Session:
         return self._calendar.following(session.date)
 

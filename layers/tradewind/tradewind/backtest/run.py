@@ -15,6 +15,7 @@ from tradewind.backtest.beginning import MONEY_ALONE, Beginning
 from tradewind.backtest.book import (
     RulesInForce,
     bars_seen,
+    before_actions,
     book_of,
     over_splits,
     positions_of,
@@ -28,6 +29,7 @@ from tradewind.backtest.protections import StandingProtections
 from tradewind.errors import InvalidInputError
 from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import MINUTE, Bar
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.cycle import Cycle, execution_name, reconciliation_name
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
@@ -89,6 +91,7 @@ def run(
     minutes: int | None = None,
     beginning: Beginning = MONEY_ALONE,
     factors: FactorTable = NO_SPLITS,
+    actions: Sequence[CorporateAction] = (),
 ) -> BacktestResult:
     """Trade ``sessions`` (oldest first) with ``cash`` USD, and what ``beginning`` says of the time
     before, from their start.
@@ -97,8 +100,9 @@ def run(
     first session are history. ``costs``: 2 bp of slippage a side where none are given. ``minutes``:
     of each session only so many from its open, as a replay has it. ``factors``: the splits, each
     from when it was known; what is held overnight is closed before one, or has its stop put again
-    after it. InvalidInputError for bars that cannot be true or are not at one price level, sessions
-    out of order and amounts that make no sense.
+    after it. ``actions``: the other corporate actions likewise, before which nothing is entered and
+    what is held overnight is closed. InvalidInputError for bars that cannot be true or are not at
+    one price level, sessions out of order and amounts that make no sense.
     """
     if not sessions:
         raise InvalidInputError("a backtest needs a session to trade")
@@ -113,6 +117,7 @@ def run(
         rules,
         StandingProtections(rules.protections, calendar, beginning.mark, beginning.locks),
         factors,
+        actions,
     )
     backtest.begin(beginning, sessions)
     for session in sessions:
@@ -129,6 +134,7 @@ class _Backtest:
         rules: RulesInForce,
         protections: StandingProtections,
         factors: FactorTable,
+        actions: Sequence[CorporateAction],
     ) -> None:
         self._market = market
         self._broker = broker
@@ -136,6 +142,7 @@ class _Backtest:
         self._rules = rules
         self._protections = protections
         self._factors = factors
+        self._actions = actions
         self._decisions: list[Decision] = []
         self._intents: list[OrderIntent] = []
         self._equity: list[EquityAt] = []
@@ -204,6 +211,7 @@ class _Backtest:
             symbols_entering(wishes, broker),
         )
         book = over_splits(book, cycle, self._factors, market)
+        book = before_actions(book, cycle, self._actions, market)
         self._carry_out(assess(cycle, wishes, book, self._rules.limits), cycle.run_at)
         self._equity.append(EquityAt(cycle.run_at, broker.equity))
 

@@ -12,6 +12,7 @@ from typing import Any
 from tradewind.errors import InvalidInputError
 from tradewind.market.adjustment import SplitFactor
 from tradewind.market.bar import MINUTE, Bar, from_iso, to_iso
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.gap_ledger import ProviderAnswer
 
 # Late trades recalculate a bar for a while: the last ten minutes are read again by each run.
@@ -63,10 +64,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Everything one run fetched: the answers, and the split factors learnt with them."""
+    """Everything one run fetched: the answers, and the split factors and other corporate actions
+    learnt with them."""
 
     answers: tuple[Answer, ...]
     factors: tuple[SplitFactor, ...]
+    actions: tuple[CorporateAction, ...] = ()
 
     @property
     def count(self) -> int:
@@ -92,6 +95,16 @@ def dump_fetched(fetched: Fetched) -> bytes:
                 "known_at": to_iso(factor.known_at),
             }
             for factor in fetched.factors
+        ],
+        "actions": [
+            {
+                "action_id": action.action_id,
+                "symbol": action.symbol,
+                "kind": action.kind,
+                "effective": action.effective.isoformat(),
+                "known_at": to_iso(action.known_at),
+            }
+            for action in fetched.actions
         ],
     }
     return json.dumps(plain, separators=(",", ":")).encode()
@@ -120,8 +133,19 @@ def load_fetched(body: bytes) -> Fetched:
                 )
                 for item in raw["factors"]
             ),
+            tuple(
+                CorporateAction(
+                    item["action_id"],
+                    item["symbol"],
+                    item["kind"],
+                    date.fromisoformat(item["effective"]),
+                    from_iso(item["known_at"]),
+                )
+                # A minute that was fetched before a deployment has none.
+                for item in raw.get("actions", ())
+            ),
         )
-    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise InvalidInputError(f"not a provider's answers: {error!r}") from error
 
 

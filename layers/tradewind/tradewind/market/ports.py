@@ -13,6 +13,7 @@ from tradewind.market.availability import Availability
 from tradewind.market.bar import Bar
 from tradewind.market.bar_series import BarSeries
 from tradewind.market.bar_trace import BarTrace
+from tradewind.market.corporate_actions import Announced, CorporateAction
 from tradewind.market.gap_ledger import OpenGap
 from tradewind.market.session import Session
 
@@ -117,15 +118,28 @@ class BarLoad(Protocol):
         ...
 
 
-class SplitProvider(Protocol):
-    """A source of corporate actions that change the number of shares."""
+class CorporateActionProvider(Protocol):
+    """A source of corporate actions that change the number of shares, or what a share is."""
 
-    def splits(self, symbols: Sequence[str], first: date, last: date) -> list[SplitFactor]:
-        """What is known now of splits from ``first`` to ``last``, ``known_at`` being now.
+    def announced(self, symbols: Sequence[str], first: date, last: date) -> Announced:
+        """What is known now of actions from ``first`` to ``last``, ``known_at`` being now.
 
-        Days ahead may be asked for: an announced split is better known before its session. Raises
+        Days ahead may be asked for: an announced action is better known before its session. Raises
         as MarketDataProvider does.
         """
+        ...
+
+
+class CorporateActionStore(Protocol):
+    """The ``corporate_actions`` table (action_id, known_at; symbol, kind, effective)."""
+
+    def learn(self, actions: Sequence[CorporateAction]) -> int:
+        """Insert what is news, as ``FactorStore.learn`` does, and say how many rows that was:
+        an action_id that nothing is known of, or of which something else was known last."""
+        ...
+
+    def of(self, symbols: Sequence[str]) -> list[CorporateAction]:
+        """All that is known of the symbols, whenever learnt, oldest knowledge first."""
         ...
 
 

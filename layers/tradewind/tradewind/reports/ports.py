@@ -11,6 +11,7 @@ from typing import Protocol
 from tradewind.alerts.model import Alert
 from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import Bar
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.ports import DailyBar
 from tradewind.market.session import Session
 from tradewind.portfolio.executions import Execution
@@ -118,9 +119,9 @@ class ReferenceRecords:
 
     ``minutes``: from the session's open up to the last decided one. ``cash`` (USD) as the session's
     first snapshot told it at ``cash_at``, None when the broker was not read. ``bars``: regular ones
-    of the session and before, as they were traded; ``daily``: the sessions before. ``trades``,
-    ``locks`` and ``mark``: what protections knew before the open. ``decided``: (minute, symbol) ->
-    action and reason code.
+    of the session and before, as they were traded; ``daily``: the sessions before. ``actions``: the
+    corporate actions other than splits, whenever learnt. ``trades``, ``locks`` and ``mark``: what
+    protections knew before the open. ``decided``: (minute, symbol) -> action and reason code.
     """
 
     minutes: int
@@ -129,6 +130,7 @@ class ReferenceRecords:
     bars: Mapping[str, Sequence[Bar]]
     daily: Mapping[str, Sequence[DailyBar]]
     factors: FactorTable
+    actions: Sequence[CorporateAction]
     trades: Sequence[RecentTrade]
     locks: tuple[Lock, ...]
     mark: EquityMark | None

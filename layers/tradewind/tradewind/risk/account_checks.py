@@ -79,6 +79,12 @@ def not_restricted(request: EntryRequest) -> Refusal | None:
     )
 
 
+def no_action_due(request: EntryRequest) -> Refusal | None:
+    if request.action_due is None:
+        return None
+    return Refusal("action_due", f"{request.symbol} may not be entered: {request.action_due}")
+
+
 def tradable_at_the_broker(request: EntryRequest) -> Refusal | None:
     if request.tradable:
         return None

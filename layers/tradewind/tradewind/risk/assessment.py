@@ -219,6 +219,7 @@ def _assess_entry(
             prediction=wish.prediction,
             decided_before=(wish.strategy, wish.symbol) in book.decided,
             restriction=restriction_of(book.restrictions, wish.symbol, cycle.session.date),
+            action_due=book.action_due.get(wish.symbol),
             tradable=wish.symbol not in book.untradable,
             configuration_faults=book.configuration_faults,
         )

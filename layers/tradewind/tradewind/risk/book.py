@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.ports import DailyBar
 from tradewind.orders.control import SwitchState
 from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
@@ -44,7 +45,8 @@ class Book:
 
     ``holdings`` and ``highs`` are in the session's units. ``split_since``: the newest split since a
     holding was opened; stops from before it are in the old units. ``split_due``: the split that is
-    known for the session after this one. ``permission`` is what people have allowed.
+    known for the session after this one. ``action_due``: another corporate action of this session
+    or of the one after it. ``permission`` is what people have allowed.
     """
 
     account: BrokerAccount | None
@@ -74,6 +76,7 @@ class Book:
     configuration_faults: Sequence[str] = ()
     split_since: Mapping[str, date] = field(default_factory=dict)
     split_due: Mapping[str, date] = field(default_factory=dict)
+    action_due: Mapping[str, CorporateAction] = field(default_factory=dict)
     permission: Permission = UNRESTRICTED
 
     def ours(self, symbol: str) -> list[BrokerOrder]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from tradewind.market.bar import MINUTE
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.session import Session
 from tradewind.orders.control import SwitchState
 from tradewind.orders.model import BrokerAccount, BrokerOrder, BrokerPosition, OrderIntent
@@ -35,7 +36,8 @@ class EntryRequest:
     bars in ``recent_minutes``, the session's and the last session's regular minutes up to the
     decided one, oldest first; without the latter nothing is called halted. ``decided_before``: a
     decision on this symbol, strategy and minute is on record. ``restriction`` says why the symbol
-    may not be entered in this session. ``configuration_faults``: what is wrong with the account's
+    may not be entered in this session; ``action_due`` is the corporate action that keeps it from
+    being entered. ``configuration_faults``: what is wrong with the account's
     configuration, as last read.
     """
 
@@ -61,6 +63,7 @@ class EntryRequest:
     prediction: Prediction | None = None
     decided_before: bool = False
     restriction: str | None = None
+    action_due: CorporateAction | None = None
     tradable: bool = True
     configuration_faults: Sequence[str] = ()
 

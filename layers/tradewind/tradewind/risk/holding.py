@@ -233,15 +233,17 @@ def _why_exit(
     wished_exit: tuple[str, str] | None,
 ) -> tuple[str, str] | None:
     flat_from = cycle.session.close - limits.flat_before_close
-    due = book.split_due.get(symbol)
+    split, action = book.split_due.get(symbol), book.action_due.get(symbol)
     if cycle.run_at >= flat_from:
         if not limits.hold_overnight:
             return "session_end", f"positions are closed from {to_iso(flat_from)} on"
-        if due is not None:
+        if split is not None:
             return "split_due", (
-                f"a split takes effect on {due}, and stops stay in the old units: the position is "
-                f"closed from {to_iso(flat_from)} on"
+                f"a split takes effect on {split}, and stops stay in the old units: the position "
+                f"is closed from {to_iso(flat_from)} on"
             )
+        if action is not None:
+            return "action_due", f"{action}: the position is closed from {to_iso(flat_from)} on"
     if wished_exit is not None:
         return wished_exit
     if need.need is Need.SELL:

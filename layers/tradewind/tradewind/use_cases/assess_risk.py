@@ -16,6 +16,7 @@ from tradewind.errors import ControlUnavailableError, InvalidInputError
 from tradewind.market.adjustment import FactorTable
 from tradewind.market.bar import MINUTE, Bar
 from tradewind.market.bar_series import starts_of
+from tradewind.market.corporate_actions import actions_due
 from tradewind.market.cycle import Cycle
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
@@ -307,6 +308,12 @@ def _book(
         configuration_faults=configuration.faults() if configuration is not None else (),
         split_since=units.split_since,
         split_due=units.split_due,
+        action_due=actions_due(
+            standing.actions,
+            sessions.previous(cycle.session.date).date,
+            sessions.following(cycle.session.date).date,
+            cycle.run_at,
+        ),
         permission=entry_permission(cycle, standing),
     )
 

@@ -19,7 +19,7 @@ from tradewind.market.answer import Answer, Question
 from tradewind.market.bar import Bar
 from tradewind.market.gap_ledger import empty_minutes
 from tradewind.market.intake import APART, Intake
-from tradewind.market.ports import MarketDataProvider, SplitProvider
+from tradewind.market.ports import CorporateActionProvider, MarketDataProvider
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
 from tradewind.market.verdict import ValidationRules
@@ -44,7 +44,7 @@ class Source:
 
     name: str
     provider: MarketDataProvider
-    splits: SplitProvider | None
+    corporate_actions: CorporateActionProvider | None
     symbols_a_call: int
     together: Callable[[Session], object]
 
@@ -137,17 +137,20 @@ def backfill_bars(
 def _learn_splits(
     symbols: Sequence[str], sessions: Sequence[Session], source: Source, database: Database
 ) -> None:
-    """Without them a jump of a split's size is held back all the same."""
-    if source.splits is None or not sessions:
+    """Without them a jump of a split's size is held back all the same. Other actions of the past
+    concern nobody who trades today."""
+    if source.corporate_actions is None or not sessions:
         return
     try:
         # The first session is measured by the one before it.
-        factors = source.splits.splits(symbols, sessions[0].date - APART, sessions[-1].date)
+        announced = source.corporate_actions.announced(
+            symbols, sessions[0].date - APART, sessions[-1].date
+        )
     except (RetryableError, ProviderRefusedError) as error:
         logger.warning("no corporate actions: %s", error)
         return
     with database.transaction() as stores:
-        stores.factors.learn(factors)
+        stores.factors.learn(announced.factors)
 
 
 def _missing(

@@ -82,6 +82,7 @@ def compute_features(
     counts = _Counts()
     with database.transaction() as stores:
         stores.factors.learn(fetched.factors)
+        stores.corporate_actions.learn(fetched.actions)
         factors = stores.factors.table(symbols)
         alerts: list[Alert] = []
         for answer in fetched.answers:

@@ -15,7 +15,6 @@ from tradewind.errors import (
     RetryableError,
     ThrottledError,
 )
-from tradewind.market.adjustment import SplitFactor
 from tradewind.market.answer import (
     BACKFILL_EVERY,
     REREAD,
@@ -27,8 +26,9 @@ from tradewind.market.answer import (
     plan_key,
 )
 from tradewind.market.bar import MINUTE, to_iso
+from tradewind.market.corporate_actions import Announced
 from tradewind.market.cycle import Cycle, execution_name
-from tradewind.market.ports import MarketDataProvider, SplitProvider
+from tradewind.market.ports import CorporateActionProvider, MarketDataProvider
 from tradewind.market.session_table import SessionTable
 from tradewind.use_cases.ports import AlertPublisher, Clock, Payloads, TradingCycleStarter
 
@@ -39,7 +39,8 @@ FIRST_LOOK = timedelta(seconds=3)
 LAST_LOOK = timedelta(seconds=15)
 BETWEEN_LOOKS = 1.0
 BACKFILL_CALLS = 3
-SPLITS_BACK, SPLITS_AHEAD = timedelta(days=7), timedelta(days=7)
+# Days of processing, which come weeks after the ex date of some rights and dividends.
+ACTIONS_BACK, ACTIONS_AHEAD = timedelta(days=7), timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def fetch_bars(
     deployment: str,
     sessions: SessionTable,
     provider: MarketDataProvider,
-    splits: SplitProvider | None,
+    corporate_actions: CorporateActionProvider | None,
     payloads: Payloads,
     cycles: TradingCycleStarter,
     alerts: AlertPublisher,
@@ -83,12 +84,12 @@ def fetch_bars(
     name = execution_name(account, bar_time)
     cycle = Cycle(deployment, account, mode, name, bar_time, session)
     answers: list[Answer] = []
-    factors: list[SplitFactor] = []
+    announced = Announced()
     try:
         newest = _bars_until_there(cycle, symbols, provider, clock)
         if newest is not None:
             answers = [newest, *_backfill(cycle, provider, payloads, clock)]
-        factors = _splits(cycle, symbols, splits)
+        announced = _announced(cycle, symbols, corporate_actions)
     except ProviderRefusedError as refused:
         logger.error("no bars for %s: %s", to_iso(bar_time), refused)
         alerts.publish(
@@ -100,7 +101,7 @@ def fetch_bars(
                 f"{account}-{session.date}-data_refused",
             ).as_payload()
         )
-    fetched = Fetched(tuple(answers), tuple(factors))
+    fetched = Fetched(tuple(answers), announced.factors, announced.actions)
     there = {bar.symbol for answer in answers for bar in answer.bars if bar.start == bar_time}
     missing = tuple(symbol for symbol in symbols if symbol not in there)
     body = dump_fetched(fetched)
@@ -176,20 +177,20 @@ def _backfill(
     return answers
 
 
-def _splits(
-    cycle: Cycle, symbols: Sequence[str], splits: SplitProvider | None
-) -> list[SplitFactor]:
-    """Splits around the session, read at its start and once an hour. Without them a jump of a
-    split's size is held back all the same."""
+def _announced(
+    cycle: Cycle, symbols: Sequence[str], provider: CorporateActionProvider | None
+) -> Announced:
+    """Corporate actions around the session, read at its start and once an hour. Without them a jump
+    of a split's size is held back all the same."""
     start_of_session = cycle.bar_time == cycle.session.open
-    if splits is None or not (start_of_session or cycle.bar_time.minute == 0):
-        return []
+    if provider is None or not (start_of_session or cycle.bar_time.minute == 0):
+        return Announced()
     today = cycle.session.date
     try:
-        return splits.splits(symbols, today - SPLITS_BACK, today + SPLITS_AHEAD)
+        return provider.announced(symbols, today - ACTIONS_BACK, today + ACTIONS_AHEAD)
     except (RetryableError, ProviderRefusedError) as error:
         logger.warning("no corporate actions: %s", error)
-        return []
+        return Announced()
 
 
 def _sleep_until(moment: datetime, clock: Clock) -> None:

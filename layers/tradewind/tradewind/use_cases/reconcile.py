@@ -14,6 +14,7 @@ from typing import Any
 
 from tradewind.errors import InvalidInputError
 from tradewind.market.bar import MINUTE, Bar, from_iso, to_iso
+from tradewind.market.corporate_actions import CorporateAction, actions_due
 from tradewind.market.cycle import Cycle, reconciliation_name
 from tradewind.market.session import Session
 from tradewind.market.session_table import SessionTable
@@ -196,7 +197,13 @@ def _assess(stores: Stores, cycle: Cycle, limits: RiskLimits, sessions: SessionT
     factors = stores.factors.table(symbols)
     done = carried_out(stores.position_splits.of(account, sorted(holdings)))
     units = in_session_units(stores, cycle, holdings, factors, sessions, done)
-    book = _book(stores, cycle, symbols, units, open_orders, intent_of)
+    due = actions_due(
+        stores.corporate_actions.of(symbols),
+        sessions.previous(cycle.session.date).date,
+        sessions.following(cycle.session.date).date,
+        cycle.run_at,
+    )
+    book = _book(stores, cycle, symbols, units, due, open_orders, intent_of)
     newest = {
         symbol: bars[-1]
         for symbol, bars in stores.bars.recent(symbols, cycle.bar_time, 1).items()
@@ -234,6 +241,7 @@ def _book(
     cycle: Cycle,
     symbols: Sequence[str],
     units: SessionUnits,
+    action_due: Mapping[str, CorporateAction],
     open_orders: Sequence[BrokerOrder],
     intent_of: Mapping[str, str],
 ) -> Book:
@@ -256,6 +264,7 @@ def _book(
         ),
         split_since=units.split_since,
         split_due=units.split_due,
+        action_due=action_due,
     )
 
 

@@ -234,6 +234,7 @@ def _run(
         calendar=sessions,
         minutes=more.minutes,
         factors=more.factors,
+        actions=more.actions,
         beginning=Beginning(
             executions=[
                 one

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.cycle import Cycle
 from tradewind.market.session import Session
 from tradewind.orders.configuration import AccountConfiguration
@@ -46,7 +47,8 @@ class Standing:
     answer it; ``holdings`` holds flat ones too. ``entries_today`` and ``capital_today`` (USD) are
     what this session has committed to entries, ``transfers`` (USD) what was moved in or out on its
     day. ``trades`` are oldest first. ``splits``: those of what is held, and those seen since the
-    oldest trade. ``ramp`` is of the newest approval, None without one."""
+    oldest trade. ``ramp`` is of the newest approval, None without one. ``actions``: the corporate
+    actions of the question's symbols and of what is held, whenever learnt."""
 
     newest_decided: datetime | None
     holdings: Sequence[Holding]
@@ -73,6 +75,7 @@ class Standing:
     ramp: RampRecord | None
     splits: Sequence[PositionSplit]
     predictions: Sequence[Prediction]
+    actions: Sequence[CorporateAction]
 
 
 @dataclass(frozen=True, slots=True)

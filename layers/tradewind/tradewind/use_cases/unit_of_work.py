@@ -11,7 +11,14 @@ from typing import Protocol
 from tradewind.alerts.model import AlertStore
 from tradewind.features.ports import IndicatorStore
 from tradewind.market.bar_months import BarMonths
-from tradewind.market.ports import BarLoad, BarStore, BarTraceStore, FactorStore, GapStore
+from tradewind.market.ports import (
+    BarLoad,
+    BarStore,
+    BarTraceStore,
+    CorporateActionStore,
+    FactorStore,
+    GapStore,
+)
 from tradewind.orders.configuration import ConfigurationStore
 from tradewind.orders.ports import FillStore, IntentStore, OrderStore, SwitchChangeStore
 from tradewind.portfolio.ports import (
@@ -81,6 +88,7 @@ class Stores:
     bar_traces: BarTraceStore
     gaps: GapStore
     factors: FactorStore
+    corporate_actions: CorporateActionStore
     indicators: IndicatorStore
     predictions: PredictionStore
     cycles: CycleStore

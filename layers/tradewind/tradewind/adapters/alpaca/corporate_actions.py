@@ -1,8 +1,9 @@
-"""The SplitProvider Protocol over Alpaca's data API: GET /v1/corporate-actions.
+"""The CorporateActionProvider Protocol over Alpaca's data API: GET /v1/corporate-actions.
 
-Splits and stock dividends become factors; the other kinds (cash dividends, spin-offs, mergers,
-name changes, ...) leave the number of shares as it is. Alpaca does not say when an action was
-announced and promises no time at which it appears, so what counts is when it was read.
+Splits and stock dividends become factors; what else changes a share (spin-offs, mergers, ...) is
+told as it is. Cash dividends are left out, and so is a name change that keeps the symbol (another
+CUSIP, as after a reverse split). Alpaca does not say when an action was announced and promises no
+time at which it appears, so what counts is when it was read.
 """
 
 from __future__ import annotations
@@ -24,13 +25,27 @@ from tradewind.errors import (
     UnreadableAnswerError,
 )
 from tradewind.market.adjustment import SplitFactor
+from tradewind.market.corporate_actions import Announced, CorporateAction
 from tradewind.market.ports import RequestBudget
 from tradewind.use_cases.ports import Clock
 
 PROVIDER = "alpaca"
 PAGE = 1_000
-TYPES = "forward_split,reverse_split,stock_dividend"
 _ONE = Decimal(1)
+
+# By kind: which field names the symbol whose share changes, and which the date.
+_CHANGES = {
+    "spin_offs": ("source_symbol", "ex_date"),
+    "rights_distributions": ("source_symbol", "ex_date"),
+    "cash_mergers": ("acquiree_symbol", "effective_date"),
+    "stock_mergers": ("acquiree_symbol", "effective_date"),
+    "stock_and_cash_mergers": ("acquiree_symbol", "effective_date"),
+    "unit_splits": ("old_symbol", "effective_date"),
+    "reorganizations": ("symbol", "effective_date"),
+    "name_changes": ("old_symbol", "process_date"),
+    "redemptions": ("symbol", "process_date"),
+    "worthless_removals": ("symbol", "process_date"),
+}
 
 
 class AlpacaCorporateActions:
@@ -48,13 +63,13 @@ class AlpacaCorporateActions:
             credentials.headers(),
         )
 
-    def splits(self, symbols: Sequence[str], first: date, last: date) -> list[SplitFactor]:
-        """Actions processed from ``first`` to ``last`` (both included; ``last`` may lie ahead)."""
+    def announced(self, symbols: Sequence[str], first: date, last: date) -> Announced:
+        """Actions processed from ``first`` to ``last`` (both included; ``last`` may lie ahead), of
+        all types: a list of types that names one too many is refused as a whole."""
         if not symbols:
-            return []
+            return Announced()
         query: dict[str, str | int] = {
             "symbols": ",".join(dict.fromkeys(symbols)),
-            "types": TYPES,
             "start": first.isoformat(),
             "end": last.isoformat(),
             "limit": PAGE,
@@ -66,7 +81,8 @@ class AlpacaCorporateActions:
             bodies.append(body["corporate_actions"] or {})
             token = body.get("next_page_token")
             if not token:
-                return factors_of(bodies, self._clock.now())
+                now = self._clock.now()
+                return Announced(tuple(factors_of(bodies, now)), tuple(actions_of(bodies, now)))
             tokens.add(token)
             query["page_token"] = token
 
@@ -121,6 +137,29 @@ def factors_of(pages: Sequence[Mapping[str, Any]], known_at: datetime) -> list[S
         AttributeError, KeyError, TypeError, ValueError, InvalidOperation, InvalidInputError,
     ) as error:  # fmt: skip
         raise UnreadableAnswerError(f"not a corporate action: {error!r}") from error
+
+
+def actions_of(pages: Sequence[Mapping[str, Any]], known_at: datetime) -> list[CorporateAction]:
+    """The other actions that change what a share is, by symbol and date; as ``factors_of`` does.
+
+    Where one has no ex or effective date yet, the day on which it is processed counts. One without
+    a symbol is of a company that is not traded under any.
+    """
+    actions: dict[str, CorporateAction] = {}
+    try:
+        for page in pages:
+            for kind, (whose, when) in _CHANGES.items():
+                for raw in page.get(kind) or ():
+                    symbol = raw.get(whose)
+                    if not symbol or (kind == "name_changes" and raw.get("new_symbol") == symbol):
+                        continue
+                    effective = date.fromisoformat(raw.get(when) or raw["process_date"])
+                    actions[raw["id"]] = CorporateAction(
+                        raw["id"], symbol, kind.removesuffix("s"), effective, known_at
+                    )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnreadableAnswerError(f"not a corporate action: {error!r}") from error
+    return sorted(actions.values(), key=lambda one: (one.symbol, one.effective, one.action_id))
 
 
 def _rate(value: object) -> Decimal:

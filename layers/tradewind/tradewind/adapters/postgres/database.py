@@ -18,6 +18,7 @@ from tradewind.adapters.postgres.connection import (
     Session,
     open_session,
 )
+from tradewind.adapters.postgres.corporate_actions import PostgresCorporateActions
 from tradewind.adapters.postgres.decisions import (
     PostgresCycles,
     PostgresDecisions,
@@ -94,6 +95,7 @@ class PostgresDatabase:
                 bar_traces=PostgresBarTraces(session),
                 gaps=PostgresGaps(session),
                 factors=PostgresFactors(session),
+                corporate_actions=PostgresCorporateActions(session),
                 indicators=PostgresIndicators(session),
                 predictions=PostgresPredictions(session),
                 cycles=PostgresCycles(session),

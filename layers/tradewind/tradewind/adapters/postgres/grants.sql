@@ -25,19 +25,19 @@ GRANT SELECT ON bars, latest_bars, bar_traces, empty_looks, split_factors, suspe
     TO tw_read;
 GRANT SELECT ON cycles, orders, positions, account_snapshots, locks TO tw_read;
 GRANT SELECT ON decisions, order_intents, trades, cash_activities, alerts, equity_marks TO tw_read;
-GRANT SELECT ON position_splits TO tw_read;
+GRANT SELECT ON position_splits, corporate_actions TO tw_read;
 -- query_api: what backtests came to
 GRANT SELECT ON backtests TO tw_read;
 
 -- daily_report
 GRANT SELECT ON bars, split_factors, suspected_splits, cycles, orders, positions, account_snapshots,
     locks, decisions, order_intents, trades, cash_activities, alerts, equity_marks,
-    position_splits TO tw_report;
+    position_splits, corporate_actions TO tw_report;
 GRANT SELECT, INSERT, UPDATE ON session_divergences TO tw_report;
 
 -- compute_features, assess_risk
 GRANT SELECT, INSERT, UPDATE ON bars, latest_bars, technical_indicators, empty_looks TO tw_trade;
-GRANT SELECT, INSERT ON bar_traces, split_factors, suspected_splits TO tw_trade;
+GRANT SELECT, INSERT ON bar_traces, split_factors, suspected_splits, corporate_actions TO tw_trade;
 GRANT SELECT, INSERT ON predictions, decisions, order_intents, cycles TO tw_trade;
 GRANT SELECT ON orders, positions, account_snapshots TO tw_trade;
 GRANT SELECT ON trades, cash_activities, equity_marks, account_configurations TO tw_trade;

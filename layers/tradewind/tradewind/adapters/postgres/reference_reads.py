@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from tradewind.adapters.postgres.bars import PostgresBars
 from tradewind.adapters.postgres.connection import Session
+from tradewind.adapters.postgres.corporate_actions import PostgresCorporateActions
 from tradewind.adapters.postgres.records import plain_array, text_array
 from tradewind.adapters.postgres.splits import PostgresFactors
 from tradewind.market.bar import MINUTE, Bar, from_iso
@@ -130,6 +131,7 @@ class PostgresReferenceReads:
             },
             daily=stored.daily(symbols, session.date, daily_before),
             factors=PostgresFactors(self._session).table(symbols),
+            actions=PostgresCorporateActions(self._session).of(symbols),
             trades=[
                 RecentTrade(*row)
                 for row in self._session.rows(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from tradewind.adapters.postgres.connection import Session
+from tradewind.adapters.postgres.corporate_actions import ACTIONS
 from tradewind.adapters.postgres.decisions import (
     DECIDED,
     DECISION,
@@ -55,6 +56,7 @@ from tradewind.adapters.postgres.trading_modes import (
     TRADED,
     session_arrays,
 )
+from tradewind.market.corporate_actions import CorporateAction
 from tradewind.market.cycle import Cycle
 from tradewind.orders.configuration import AccountConfiguration
 from tradewind.orders.life import KnownOrder
@@ -83,13 +85,14 @@ from tradewind.use_cases.standing import Outcome, Standing, StandingQuestion
 Row = TypeVar("Row")
 
 # Each strategy's symbols and whatever is held besides.
-_REVISIONS = LAST_REVISIONS.replace(
-    "unnest(:symbols::text[]) AS wanted(symbol)",
-    """(
+_WANTED = """(
     SELECT unnest(:symbols::text[])
     UNION SELECT symbol FROM positions WHERE account = :account AND quantity > 0
-) AS wanted(symbol)""",
+)"""
+_REVISIONS = LAST_REVISIONS.replace(
+    "unnest(:symbols::text[]) AS wanted(symbol)", f"{_WANTED} AS wanted(symbol)"
 )
+_ACTIONS = ACTIONS.replace("= ANY(:symbols::text[])", f"IN {_WANTED}")
 
 _DECIDED_NOW = """
 SELECT strategy, symbol FROM decisions
@@ -144,6 +147,7 @@ _PARTS = {
     "predictions": LAST_GOOD.replace(":symbols", ":predicted")
     .replace(":since", ":predicted_since")
     .replace(":until", ":bar_time"),
+    "actions": _ACTIONS,
 }
 
 # One value, digits as they are: PostgreSQL reads all of it at one moment, and the driver needs one
@@ -247,6 +251,7 @@ class PostgresRuns:
             ramp=None if approval is None else _ramp(told["ramp"], told["breaches"]),
             splits=_all(PositionSplit, told["splits"]),
             predictions=_all(Prediction, told["predictions"]),
+            actions=_all(CorporateAction, told["actions"]),
         )
 
     def leave(self, cycle: Cycle, outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ from tradewind.adapters.postgres.connection import Session
 from tradewind.errors import SchemaMismatchError
 
 # The newest revision in migrations/versions.
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0010"
 
 _INSTALLED = "SELECT version_num FROM alembic_version"
 
